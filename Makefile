@@ -1,0 +1,54 @@
+# Everything a newcomer types. Each target sets up the environment first; nothing is installed outside .venv/.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.tacita-setup
+MEMBERS := protocol policies sdk node broker
+INPUTS := requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+BENCH  ?= all
+TEST_WORKERS ?= 4
+
+.PHONY: setup demo test check bench lock format clean
+
+setup: $(STAMP)
+
+# uv (pinned and hashed in the lock like everything else) installs in seconds; where it cannot reach the index that pip
+# is configured for, pip does the same work. Members are editable and bring no dependencies of their own.
+$(STAMP): $(INPUTS)
+	$(PYTHON) -m venv $(VENV)
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --offline $(MEMBERS:%=-e ./%) \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	$(BIN)/python -m compileall -q $(VENV)/lib $(MEMBERS:%=%/src) || true
+	touch $@
+
+demo: setup
+	$(BIN)/python deploy/demo/run.py $(if $(KEEP),--keep)
+
+test: setup
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	@$(BIN)/python -m bench $(BENCH)
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Resolves anew and writes hashes without an index address.
+lock: setup
+	$(BIN)/uv lock --quiet
+	$(BIN)/uv export --quiet --all-packages --all-extras --all-groups --no-emit-workspace --no-header \
+	  --format requirements-txt --output-file requirements.lock > /dev/null
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
