@@ -1,0 +1,116 @@
+"""`tacita agreements`: confirm a partner, propose, read and sign."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect
+
+if TYPE_CHECKING:
+    from tacita_sdk.node_api import AgreementSummary
+
+app = typer.Typer(help="Confirm partners; propose, read and sign agreements with them.", no_args_is_help=True)
+
+MAX_DRAFT_BYTES = 64 * 1024
+COLUMNS = ("agreement", "peer", "state", "not_before", "not_after")
+AgreementId = Annotated[str, typer.Argument(help="Agreement id.")]
+
+
+@app.command(epilog="Example: tacita agreements partners")
+def partners(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """List the federation's partners and their fingerprints as the broker claims them."""
+    from tacita_sdk.cli.output import show_rows
+
+    with connect(node_url, token_file) as node:
+        rows = node.partners()
+    columns = ("partner", "kind", "name", "confirmed", "fingerprint")
+    show_rows(rows, as_json=as_json, columns=columns, empty="The broker lists no other partner yet.")
+
+
+@app.command(epilog='Example: tacita agreements confirm harbour-hotels "9f2c 41aa …"')
+def confirm(
+    partner: Annotated[str, typer.Argument(help="Partner id.")],
+    fingerprint: Annotated[str, typer.Argument(help="As the partner read it out over another channel.")],
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Confirm a partner's fingerprint. Never copy it from what the broker shows: ask the partner."""
+    from tacita_sdk.cli.output import show
+
+    with connect(node_url, token_file) as node:
+        body = node.confirm_partner(partner, fingerprint)
+    show(body, as_json=as_json, lines=[f"{body.partner} is confirmed: agreements with it may be signed now."])
+
+
+@app.command(epilog="Example: tacita agreements propose agreement.json")
+def propose(
+    draft: Annotated[Path, typer.Argument(help="JSON file with the draft; see docs/operating.md.", exists=True)],
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a draft first and send it to the partner."""
+    from pydantic import ValidationError
+
+    from tacita_sdk.node_api import AgreementDraft
+
+    with draft.open("rb") as file:
+        text = file.read(MAX_DRAFT_BYTES)
+    try:
+        order = AgreementDraft.model_validate_json(text)
+    except ValidationError as error:
+        fields = ", ".join(".".join(str(part) for part in item["loc"]) or "the file" for item in error.errors())
+        raise typer.BadParameter(f"the draft does not fit; look at: {fields}", param_hint="DRAFT") from error
+    with connect(node_url, token_file) as node:
+        _show(node.propose_agreement(order), as_json=as_json)
+
+
+@app.command("list", epilog="Example: tacita agreements list")
+def list_(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """List the agreements proposed by or to this node."""
+    from tacita_sdk.cli.output import show_rows
+
+    with connect(node_url, token_file) as node:
+        rows = node.agreements()
+    show_rows(rows, as_json=as_json, columns=COLUMNS, empty="No agreement yet: `tacita agreements propose FILE`.")
+
+
+@app.command("show", epilog="Example: tacita agreements show 6b1f…")
+def show_(
+    agreement: AgreementId,
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what an agreement allows: read it before signing."""
+    with connect(node_url, token_file) as node:
+        _show(node.agreement(agreement), as_json=as_json)
+
+
+@app.command(epilog="Example: tacita agreements sign 6b1f…")
+def sign(
+    agreement: AgreementId,
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign an agreement that a confirmed partner proposed."""
+    with connect(node_url, token_file) as node:
+        _show(node.sign_agreement(agreement), as_json=as_json)
+
+
+def _show(body: "AgreementSummary", *, as_json: bool) -> None:
+    from tacita_sdk.cli.output import show
+
+    lines = [
+        f"{body.agreement} with {body.peer}: {body.state}",
+        *(
+            f"  {term.owner}/{term.dataset} ({term.kind}): {', '.join(term.modes)} by {', '.join(term.engines)} "
+            f"for {', '.join(term.purposes)} on {', '.join(term.legal_bases)}; result to {', '.join(term.result_to)}"
+            for term in body.terms
+        ),
+        f"  approved here by {', '.join(body.approved_by)}; there by {', '.join(body.their_approvers)}",
+    ]
+    show(body, as_json=as_json, lines=lines)

@@ -1,0 +1,95 @@
+"""`tacita data`: import, look at and publish what this node holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect
+
+app = typer.Typer(help="Import, list and publish this node's own data.", no_args_is_help=True)
+
+Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.")]
+
+
+@app.command("import", epilog="Example: tacita data import customers.csv --dataset phones --kind phone --column mobile")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV file with a header line.", exists=True, dir_okay=False)],
+    dataset: Dataset,
+    kind: Annotated[str, typer.Option(help="phone or account.")],
+    column: Annotated[str | None, typer.Option(help="Header of the column; needed when there are several.")] = None,
+    region: Annotated[str | None, typer.Option(help="Country in which national spellings are read, e.g. GB.")] = None,
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import one column of a CSV file: all of it or, on any error, none of it."""
+    from tacita_sdk.cli.output import show
+
+    with connect(node_url, token_file) as node:
+        report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=region)
+    lines = [
+        f"{report.accepted} of {report.rows} rows imported into {report.dataset}; "
+        f"{report.duplicates} duplicates, {report.rejected} rejected.",
+        *(f"  line {reject.line}: {reject.reason}" for reject in report.rejects_preview),
+    ]
+    if report.rejected > len(report.rejects_preview):
+        lines.append(f"  all of them: tacita data rejects --dataset {report.dataset} --source {report.source}")
+    show(report, as_json=as_json, lines=lines)
+
+
+@app.command("list", epilog="Example: tacita data list")
+def list_(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """List this node's own datasets."""
+    from tacita_sdk.cli.output import show_rows
+
+    with connect(node_url, token_file) as node:
+        rows = node.datasets()
+    columns = ("dataset", "kind", "records", "epoch", "published", "sensitivity")
+    show_rows(rows, as_json=as_json, columns=columns, empty="No dataset yet: `tacita data import FILE` makes one.")
+
+
+@app.command(epilog="Example: tacita data rejects --dataset phones --source 3f…")
+def rejects(
+    dataset: Dataset,
+    source: Annotated[str, typer.Option(help="Source id from the import's report.")],
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every rejected line of an import, by number and reason."""
+    from tacita_sdk.cli.output import show_rows
+
+    with connect(node_url, token_file) as node:
+        rows = node.rejects(dataset, source=source).rejects
+    show_rows(rows, as_json=as_json, columns=("line", "reason"), empty="No line of this source was rejected.")
+
+
+@app.command(epilog="Example: tacita data publish --dataset phones --sensitivity ordinary --visible-to ngo")
+def publish(
+    dataset: Dataset,
+    sensitivity: Annotated[str, typer.Option(help="ordinary, financial or possible-victim.")],
+    visible_to: Annotated[list[str], typer.Option(help="Kind of partner that may discover it; repeat for several.")],
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish the present records as a new epoch. Only a signed card leaves: name, kind, padded size, commitment."""
+    from tacita_sdk.cli.output import show
+    from tacita_sdk.node_api import PublishOrder
+
+    with connect(node_url, token_file) as node:
+        report = node.publish(dataset, PublishOrder(sensitivity=sensitivity, discoverable_by=tuple(visible_to)))
+    lines = [f"{report.dataset} is published as epoch {report.epoch}; others see a size of {report.padded_size}."]
+    show(report, as_json=as_json, lines=lines)
+
+
+@app.command(epilog="Example: tacita data catalogue")
+def catalogue(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """List other partners' datasets that this node may discover."""
+    from tacita_sdk.cli.output import show_rows
+
+    with connect(node_url, token_file) as node:
+        rows = node.catalogue()
+    columns = ("owner", "dataset", "kind", "epoch", "padded_size", "sensitivity")
+    show_rows(rows, as_json=as_json, columns=columns, empty="No partner shows this node a dataset yet.")

@@ -1,0 +1,41 @@
+"""`tacita`: what a person types. Answers go to standard output, everything else to standard error."""
+
+import sys
+
+import typer
+
+from tacita_sdk.cli import agreements, audit, data, match, node, witness
+
+EXIT_CODES = """Exit codes: 0 done · 1 refused, denied or not possible (the sentence says why) · 2 wrong usage ·
+3 nothing answers at that address · 4 verification failed."""
+
+app = typer.Typer(
+    name="tacita",
+    help="Match phone numbers and accounts with partners without showing each other the data, and prove it afterwards.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(node.app, name="node")
+app.add_typer(data.app, name="data")
+app.add_typer(agreements.app, name="agreements")
+app.add_typer(match.app, name="match")
+app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
+
+
+def main() -> None:
+    """Run the command line; a failure is one sentence on standard error and an exit code that means something."""
+    from tacita_sdk.cli.output import explain_failure
+    from tacita_sdk.errors import SdkError
+
+    try:
+        app()
+    except (SdkError, OSError) as error:
+        sentence, code = explain_failure(error)
+        typer.echo(sentence, err=True)
+        sys.exit(code)
+    except KeyboardInterrupt:
+        typer.echo("Stopped; what was started on the node goes on there.", err=True)
+        sys.exit(130)

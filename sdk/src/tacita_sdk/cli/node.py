@@ -1,0 +1,32 @@
+"""`tacita node`: the node this profile talks to."""
+
+import typer
+
+from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect
+
+app = typer.Typer(help="The node itself.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """The node itself."""
+
+
+@app.command(epilog="Example: tacita node status")
+def status(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Show who this node is and what it still needs before it can match."""
+    from tacita_sdk.cli.output import show
+
+    with connect(node_url, token_file) as node:
+        body = node.status()
+    lines = [
+        f"{body.partner} ({body.kind}), {body.name}",
+        f"fingerprint  {body.fingerprint}",
+        f"broker       {body.broker} at {body.broker_url}",
+        f"witness key  {body.witness_vkey}",
+        "approved by the broker"
+        if body.approved
+        else "not yet approved: ask the broker's admin to compare fingerprints",
+        "trust file installed" if body.trust else "no trust file yet: run `tacita-node trust DIR FILE`",
+    ]
+    show(body, as_json=as_json, lines=lines)

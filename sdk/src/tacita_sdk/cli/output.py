@@ -1,0 +1,55 @@
+"""How the command line answers: JSON or an aligned table, and failures as one sentence with an exit code."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+import typer
+from pydantic import BaseModel
+
+from tacita_sdk.errors import BrokerUnreachable, NodeUnreachable, VerificationFailed
+
+EXIT_REFUSED = 1
+EXIT_UNREACHABLE = 3
+EXIT_UNVERIFIED = 4
+
+
+def show(body: BaseModel, *, as_json: bool, lines: Iterable[str]) -> None:
+    """Print a body as one JSON object, or the given lines for a person."""
+    if as_json:
+        typer.echo(body.model_dump_json(by_alias=True))
+        return
+    for line in lines:
+        typer.echo(line)
+
+
+def show_rows(rows: Sequence[BaseModel], *, as_json: bool, columns: Sequence[str], empty: str) -> None:
+    """Print bodies as a JSON array, or the named columns of them as an aligned table."""
+    if as_json:
+        typer.echo(json.dumps([row.model_dump(mode="json", by_alias=True) for row in rows]))
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    cells = [list(columns)] + [[_cell(getattr(row, column)) for column in columns] for row in rows]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+    for line in cells:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def explain_failure(error: Exception) -> tuple[str, int]:
+    """The sentence and the exit code for an error that ended a command."""
+    if isinstance(error, VerificationFailed):
+        return str(error), EXIT_UNVERIFIED
+    if isinstance(error, NodeUnreachable | BrokerUnreachable):
+        return str(error), EXIT_UNREACHABLE
+    if isinstance(error, OSError):
+        return f"{error.strerror or 'Input or output failed'}: {error.filename or 'no file named'}", EXIT_REFUSED
+    return str(error), EXIT_REFUSED
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

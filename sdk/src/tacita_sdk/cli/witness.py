@@ -1,0 +1,33 @@
+"""`tacita witness`: an independent witness of a broker's log."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Run an independent witness of a federation's log.", no_args_is_help=True)
+
+
+@app.command(
+    epilog="Example: tacita witness init ./witness --name regulator-uk --broker https://broker.example --log-vkey VKEY"
+)
+def init(
+    directory: Annotated[Path, typer.Argument(help="Directory to make.")],
+    name: Annotated[str, typer.Option(help="Name of the witness, unique in the trust file.")],
+    broker: Annotated[str, typer.Option(help="Address of the broker whose log is witnessed.")],
+    log_vkey: Annotated[str, typer.Option(help="Verifier key of the log, from the broker's operator.")],
+) -> None:
+    """Make a witness with a key of its own, and print the line for the trust file."""
+    from tacita_sdk.witness import init_witness
+
+    typer.echo(init_witness(directory, name=name, broker_url=broker, log_vkey=log_vkey))
+
+
+@app.command(epilog="Example: tacita witness run ./witness")
+def run(
+    directory: Annotated[Path, typer.Argument(help="Directory made by init.", exists=True, file_okay=False)],
+) -> None:
+    """Check every new checkpoint of the log for consistency, remember it, and cosign it. Never one that rolls back."""
+    from tacita_sdk.witness import run_witness
+
+    run_witness(directory)
