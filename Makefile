@@ -26,7 +26,7 @@ $(STAMP): $(INPUTS)
 	touch $@
 
 demo: setup
-	$(BIN)/python deploy/demo/run.py $(if $(KEEP),--keep)
+	$(BIN)/python -m deploy.demo.run $(if $(KEEP),--keep)
 
 test: setup
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)

@@ -1,0 +1,200 @@
+"""The demo's federation: a broker, two nodes and two independent witnesses, each its own process and directory."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+COMMANDS = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Member:
+    """A node of the demo: its directory, address, and the token file of its local API."""
+
+    partner: str
+    directory: Path
+    url: str
+    token_file: Path
+    fingerprint: str
+
+    @property
+    def token(self) -> str:
+        """The token itself."""
+        return self.token_file.read_text(encoding="ascii").strip()
+
+
+@dataclass
+class Federation:
+    """Starts everything under one folder and stops it again, whatever happens."""
+
+    root: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    broker_url: str = ""
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def trust_file(self) -> Path:
+        """The federation's trust file: the log's key, the witnesses' keys, the quorum."""
+        return self.root / "trust.policy"
+
+    @property
+    def log_directory(self) -> Path:
+        """The public log as files: checkpoint and tiles."""
+        return self.root / "broker" / "log"
+
+    def start_broker(self) -> dict[str, Any]:
+        """Make and start the broker; returns its public keys."""
+        port = _free_port()
+        self.broker_url = f"http://127.0.0.1:{port}"
+        self._command("tacita-broker", "init", str(self.root / "broker"), "--name", "demo-broker", "--port", str(port))
+        self._start("broker", "tacita-broker", "run", str(self.root / "broker"))
+        _wait_until_healthy(self.broker_url)
+        return self._json("tacita-broker", "info", str(self.root / "broker"), "--json")
+
+    def enrol(self, partner: str, *, name: str, kind: str, jurisdiction: str) -> tuple[Member, str]:
+        """Invite, initialise and approve a node; returns it and its witness key line."""
+        port = _free_port()
+        directory = self.root / partner
+        broker = str(self.root / "broker")
+        code = self._json("tacita-broker", "invite", broker, "--kind", kind, "--json")["code"]
+        made = self._json(
+            "tacita-node", "init", str(directory), "--broker", self.broker_url, "--invite", code, "--id", partner,
+            "--name", name, "--kind", kind, "--jurisdiction", jurisdiction, "--port", str(port), "--json",
+        )  # fmt: skip
+        self._command("tacita-broker", "approve", broker, partner, "--fingerprint", made["fingerprint"])
+        token = self._json("tacita-node", "token", str(directory), "--role", "analyst", "--json")["token"]
+        token_file = self.root / "secrets" / f"{partner}.token"
+        _write_secret(token_file, token)
+        member = Member(partner, directory, f"http://127.0.0.1:{port}", token_file, made["fingerprint"])
+        return member, made["witness_vkey"]
+
+    def start_witness(self, name: str, *, log_vkey: str) -> str:
+        """Make and start an independent witness; returns its line for the trust file."""
+        directory = self.root / name
+        line = self._command(
+            "tacita", "witness", "init", str(directory), "--name", name, "--broker", self.broker_url,
+            "--log-vkey", log_vkey,
+        )  # fmt: skip
+        self._start(name, "tacita", "witness", "run", str(directory))
+        return line.strip()
+
+    def issue_trust(self, *, log_vkey: str, independent: Mapping[str, str], nodes: Mapping[str, str]) -> None:
+        """Write the trust file (both independent witnesses must have cosigned) and issue it at the broker."""
+        lines = [
+            "# The federation's trust file: whose signatures make the log count.",
+            f"log {log_vkey}",
+            *(f"witness {name} {vkey}" for name, vkey in {**independent, **nodes}.items()),
+            f"group independent all {' '.join(independent)}",
+            "quorum independent",
+        ]
+        self.trust_file.write_text("\n".join(lines) + "\n", encoding="ascii")
+        self._command("tacita-broker", "trust", str(self.root / "broker"), str(self.trust_file))
+
+    def start_node(self, member: Member) -> None:
+        """Install the trust file at a node and start it."""
+        self._command("tacita-node", "trust", str(member.directory), str(self.trust_file))
+        self._start(member.partner, "tacita-node", "run", str(member.directory))
+
+    def tacita(self, *arguments: str, member: Member | None = None) -> str:
+        """Run the `tacita` command as a user of a node would; returns what it prints."""
+        extra = {} if member is None else {"TACITA_NODE": member.url, "TACITA_TOKEN_FILE": str(member.token_file)}
+        return self._command("tacita", *arguments, extra=extra)
+
+    def _json(self, *command: str) -> dict[str, Any]:
+        answer = json.loads(self._command(*command))
+        if not isinstance(answer, dict):
+            raise TypeError(f"{command[0]} {command[1]} did not answer with one JSON object")
+        return answer
+
+    def _command(self, *command: str, extra: Mapping[str, str] | None = None) -> str:
+        done = subprocess.run(
+            [str(COMMANDS / command[0]), *command[1:]],
+            env=self._environment(extra or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"`{command[0]} {command[1]}` failed with {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _start(self, name: str, *command: str) -> None:
+        log = self._stack.enter_context((self.root / f"{name}.log").open("w", encoding="utf-8"))
+        process = subprocess.Popen(
+            [str(COMMANDS / command[0]), *command[1:]],
+            env=self._environment({}),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self._stack.callback(_stop, process)
+
+    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        passphrase = self.root / "secrets" / "passphrase"
+        if not passphrase.exists():
+            _write_secret(passphrase, secrets.token_urlsafe(32))
+        return {
+            **os.environ,
+            "TACITA_BROKER_PASSPHRASE_FILE": str(passphrase),
+            "TACITA_NODE_PASSPHRASE_FILE": str(passphrase),
+            "TACITA_WITNESS_PASSPHRASE_FILE": str(passphrase),
+            **self.environment,
+            **extra,
+        }
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _write_secret(file: Path, text: str) -> None:
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as handle:
+        handle.write(text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(url: str) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=2):  # noqa: S310 - loopback, scheme fixed above
+                return
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > give_up:
+                raise SystemExit(f"{url} did not become healthy within {START_SECONDS:.0f} s") from None
+            time.sleep(0.05)
