@@ -1,0 +1,45 @@
+"""What a partner offers to be asked about: one card per published epoch of a dataset."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.statements.statement import Statement
+from tacita_protocol.statements.vocabulary import (
+    Code,
+    DatasetName,
+    Distinct,
+    HexDigest,
+    Jurisdictions,
+    NormaliserVersion,
+    PaddedCount,
+    PartnerId,
+    PartnerKind,
+    Sensitivity,
+    UnixTime,
+)
+
+MAX_EPOCH = 2**31 - 1
+
+Epoch = Annotated[int, Field(ge=1, le=MAX_EPOCH)]
+
+
+class DatasetCard(Statement):
+    """One epoch of a dataset; the true size is hidden in the padded one, the commitment is a claim."""
+
+    TYPE: ClassVar[str] = "dataset-card"
+
+    partner: PartnerId
+    dataset: DatasetName
+    kind: Kind
+    normaliser: NormaliserVersion
+    epoch: Epoch
+    padded_size: PaddedCount
+    commitment: HexDigest
+    """Salted Merkle root of the tokens."""
+    sensitivity: Sensitivity
+    jurisdictions: Jurisdictions
+    labels: Annotated[tuple[Code, ...], Field(max_length=16), Distinct]
+    discoverable_by: Annotated[tuple[PartnerKind, ...], Field(max_length=len(PartnerKind)), Distinct]
+    issued: UnixTime

@@ -1,0 +1,52 @@
+"""What a policy demands of an allowed match, and how two policies' demands combine."""
+
+from typing import Annotated, TypeVar
+
+from pydantic import Field
+
+from tacita_protocol.statements.statement import Part
+from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Code, Distinct, Mode, ResultTo
+
+MAX_RETENTION_DAYS = 3650
+MAX_EXPIRES_IN = 72 * 3600
+"""Seconds. The longest a policy may leave a grant open: approvals take up to 72 hours."""
+
+E = TypeVar("E", bound=str)
+
+
+class Obligations(Part):
+    """Sets say what remains permitted, numbers bound it; an empty set permits nothing."""
+
+    modes: Annotated[tuple[Mode, ...], Field(max_length=8), Distinct]
+    engines: Annotated[tuple[Code, ...], Field(max_length=8), Distinct]
+    result_to: Annotated[tuple[ResultTo, ...], Field(max_length=3), Distinct]
+    max_elements: Annotated[int, Field(ge=0, le=MAX_ELEMENTS)]
+    """Most elements that the receiver may evaluate in this match."""
+    suppress_below: Annotated[int, Field(ge=0, le=MAX_ELEMENTS)]
+    """Results with fewer hits are shown as none (binds honest software only)."""
+    labels: Annotated[tuple[Code, ...], Field(max_length=16), Distinct]
+    """Labels that may be disclosed with a hit."""
+    approvals: Annotated[tuple[Code, ...], Field(max_length=8), Distinct]
+    """People who must have approved, by role."""
+    retention_days: Annotated[int, Field(ge=0, le=MAX_RETENTION_DAYS)]
+    expires_in: Annotated[int, Field(ge=1, le=MAX_EXPIRES_IN)]
+    """Seconds from the decision in which the match must have finished."""
+
+
+def strictest(a: Obligations, b: Obligations) -> Obligations:
+    """The obligations that satisfy both: what both permit, what either demands. Order follows ``a``."""
+    return Obligations(
+        modes=_both(a.modes, b.modes),
+        engines=_both(a.engines, b.engines),
+        result_to=_both(a.result_to, b.result_to),
+        max_elements=min(a.max_elements, b.max_elements),
+        suppress_below=max(a.suppress_below, b.suppress_below),
+        labels=_both(a.labels, b.labels),
+        approvals=a.approvals + tuple(role for role in b.approvals if role not in a.approvals),
+        retention_days=min(a.retention_days, b.retention_days),
+        expires_in=min(a.expires_in, b.expires_in),
+    )
+
+
+def _both(a: tuple[E, ...], b: tuple[E, ...]) -> tuple[E, ...]:
+    return tuple(item for item in a if item in b)

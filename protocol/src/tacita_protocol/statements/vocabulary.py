@@ -1,0 +1,142 @@
+"""Field types and closed sets that the statements share.
+
+Every string and every list has a limit here or beside its field: a peer controls all of them. Validators raise
+``ValueError`` with a constant text; the value itself never gets into a message.
+"""
+
+from collections.abc import Callable, Hashable
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from tacita_protocol.crypto.digest import Digest
+from tacita_protocol.crypto.encoding import from_b64u
+from tacita_protocol.crypto.keys import SealingPublicKey, VerifyKey
+from tacita_protocol.errors import ProtocolError
+from tacita_protocol.psi.padding import is_bucket
+
+MAX_ELEMENTS = 2**26
+"""Most elements one side of a match may declare, padding included."""
+MAX_SEALED_SECRET = 2048
+"""Longest sealed session secret, in characters of base64url (a hybrid HPKE ciphertext of 32 bytes has 1,558)."""
+MAX_UNIX_TIME = 253_402_300_799
+"""The last second of the year 9999; a later time is a unit mistake (milliseconds) or an attack."""
+
+
+class PartnerKind(StrEnum):
+    """What a partner is; policies are written over these."""
+
+    BANK = "bank"
+    PAYMENT_PROVIDER = "payment-provider"
+    HOTEL = "hotel"
+    EMPLOYER = "employer"
+    PLATFORM = "platform"
+    NGO = "ngo"
+    REGULATOR = "regulator"
+    LAW_ENFORCEMENT = "law-enforcement"
+    ASSOCIATION = "association"
+
+
+class Sensitivity(StrEnum):
+    """Whom the records of a dataset describe, as far as policy must know."""
+
+    ORDINARY = "ordinary"
+    FINANCIAL = "financial"
+    POSSIBLE_VICTIM = "possible-victim"
+
+
+class Mode(StrEnum):
+    """What a match reveals to its receiver."""
+
+    INTERSECTION = "intersection"
+
+
+class ResultTo(StrEnum):
+    """Which side of a match learns the result. This version serves ``requester`` only."""
+
+    REQUESTER = "requester"
+    OWNER = "owner"
+    BOTH = "both"
+
+
+class Role(StrEnum):
+    """Who asked and who answers; *receiver* and *sender* say who learns."""
+
+    REQUESTER = "requester"
+    RESPONDER = "responder"
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(items)) != len(items):
+        raise ValueError("an item occurs twice")
+    return items
+
+
+def _refuse(check: Callable[[str], object], text: str, message: str) -> str:
+    try:
+        check(text)
+    except ProtocolError:
+        raise ValueError(message) from None  # the only kind of error that pydantic attributes to the field
+    return text
+
+
+def _verify_key(text: str) -> str:
+    return _refuse(VerifyKey.from_text, text, "not an Ed25519 key")
+
+
+def _sealing_key(text: str) -> str:
+    return _refuse(SealingPublicKey.from_text, text, "not a hybrid HPKE key")
+
+
+def _base64url(text: str) -> str:
+    return _refuse(from_b64u, text, "not canonical base64url")
+
+
+def _bucket(count: int) -> int:
+    if not is_bucket(count):
+        raise ValueError("not a bucket of the padding rule")
+    return count
+
+
+Distinct = AfterValidator(_distinct)
+"""For tuples that are sets or preferences: no item twice."""
+
+_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+# No control characters, no bidirectional overrides: these texts are shown to people who decide by them.
+_SHOWN = r"^[^\p{Cc}\x{2028}\x{2029}\x{202A}-\x{202E}\x{2066}-\x{2069}]+$"
+
+PartnerId = Annotated[str, StringConstraints(pattern=_NAME, max_length=63)]
+BrokerId = Annotated[str, StringConstraints(pattern=_NAME, max_length=63)]
+DatasetName = Annotated[str, StringConstraints(pattern=_NAME, max_length=63)]
+MatchId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""128 random bits, lower-case hex."""
+AgreementId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+HexDigest = Annotated[Digest, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+CaseReference = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A case's name under a key that only the two partners share: repetition shows, the case does not."""
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
+"""A word of a closed list kept elsewhere (purpose, legal basis, engine, reason)."""
+NormaliserVersion = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}/[0-9]{1,4}$")]
+"""``kind/version`` of the rules that made the canonical forms, as ``phone/1``."""
+VersionText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,31}$")]
+ShortText = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=100)]
+Text = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=300)]
+
+VerifyKeyText = Annotated[str, StringConstraints(max_length=64), AfterValidator(_verify_key)]
+SealingKeyText = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_sealing_key)]
+SealedSecret = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEALED_SECRET), AfterValidator(_base64url)]
+
+UnixTime = Annotated[int, Field(ge=0, le=MAX_UNIX_TIME)]
+"""Seconds since 1970-01-01 UTC."""
+Count = Annotated[int, Field(ge=0, le=MAX_ELEMENTS)]
+PaddedCount = Annotated[int, Field(ge=1, le=MAX_ELEMENTS), AfterValidator(_bucket)]
+"""A count of elements rounded up to its bucket (``psi.padding``)."""
+
+Jurisdictions = Annotated[tuple[Country, ...], Field(min_length=1, max_length=32), Distinct]
+Engines = Annotated[tuple[Code, ...], Field(min_length=1, max_length=4), Distinct]
