@@ -25,6 +25,7 @@ SEALING_KEY_SIZE = 64 + 32
 
 _MLKEM_PUBLIC_SIZE = 1184
 _MLKEM_SEED_SIZE = 64
+_X25519_PROBE = bytes(31) + b"\1"  # any scalar does: the library refuses the shared secret 0, which small orders give
 _KEYID_DOMAIN = b"tacita/key/v1\0"
 _FINGERPRINT_DOMAIN = b"tacita/fingerprint/v1\0"
 _FINGERPRINT_GROUP = re.compile("....")
@@ -143,7 +144,8 @@ class SealingPublicKey:
     """A hybrid HPKE public key: ML-KEM-768 encapsulation key (1184 bytes), then X25519 (32 bytes).
 
     Raises:
-        MalformedMessage: another length, or an encapsulation key that FIPS 203 section 7.2 refuses.
+        MalformedMessage: another length, an encapsulation key that FIPS 203 section 7.2 refuses, or an X25519 point of
+            small order, which would make that half's shared secret public.
     """
 
     raw: bytes
@@ -151,10 +153,12 @@ class SealingPublicKey:
     def __post_init__(self) -> None:
         if len(self.raw) != SEALING_PUBLIC_KEY_SIZE:
             raise MalformedMessage(f"a sealing key has {SEALING_PUBLIC_KEY_SIZE} bytes", field="key")
+        x25519 = X25519PublicKey.from_public_bytes(self.raw[_MLKEM_PUBLIC_SIZE:])
         try:
+            X25519PrivateKey.from_private_bytes(_X25519_PROBE).exchange(x25519)
             self.hpke  # noqa: B018 - parses, and keeps the parsed key
         except ValueError as error:
-            raise MalformedMessage("not an ML-KEM-768 encapsulation key", field="key") from error
+            raise MalformedMessage("not an ML-KEM-768 and an X25519 public key", field="key") from error
 
     @classmethod
     def from_raw(cls, raw: bytes) -> Self:
