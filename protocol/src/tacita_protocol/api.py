@@ -1,7 +1,7 @@
 """Bodies of the broker's HTTP routes, shared by the broker and the SDK.
 
-Signed things travel as DSSE envelopes in text form and are verified with ``statements.statement``; declared here is only
-the wrapping. ``parse_body`` is the one way in: strict JSON first, then the model.
+Signed things travel as DSSE envelopes in text form and are verified with ``statements.statement``; declared here is
+only the wrapping. ``parse_body`` is the one way in: strict JSON first, then the model.
 """
 
 from enum import StrEnum

@@ -57,5 +57,5 @@ class PartnerCard(Statement):
 
 
 def fingerprint(card: Signed[PartnerCard]) -> str:
-    """The card's digest as 16 groups of 4 hex digits, for people to compare over another channel."""
-    return " ".join(card.digest[start : start + 4] for start in range(0, len(card.digest), 4))
+    """The card's digest as 16 groups of 4 hex digits joined by hyphens, for people to compare over another channel."""
+    return "-".join(card.digest[start : start + 4] for start in range(0, len(card.digest), 4))

@@ -117,6 +117,11 @@ def parse_part(cls: type[P], data: bytes, *, what: str, max_bytes: int) -> P:
         raise _malformed(what, error) from None  # the original's text names fields that the peer made up
 
 
+def digest_or_none(signed: Signed[Statement] | None) -> Digest | None:
+    """The digest of a statement that may be missing."""
+    return None if signed is None else signed.digest
+
+
 def _read(cls: type[S], payload: bytes) -> S:
     value = parse_json(payload, max_bytes=MAX_ENVELOPE_BYTES)
     if not isinstance(value, dict):
