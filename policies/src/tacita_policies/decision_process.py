@@ -1,0 +1,77 @@
+"""The process in which policies are evaluated: JSON lines in, JSON lines out (the parent's side is `embedded.py`).
+
+The engine is bound to its thread, holds the interpreter's lock while it works and knows no time limit; so it lives
+here, where its parent can kill it. This module imports little, because it starts again after every kill.
+
+    first line in    {"parent": pid, "policies": {path: text}, "data": {...}}
+    first line out   {"ready": true}  or  {"ready": false, "error": text}
+    then, each       {"id": n, "rules": [path], "input": {...}}
+    answered by      {"id": n, "results": [{"value": ...} | {"failure": "undefined" | "error"}]}
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import regorus
+
+MAX_ADDRESS_SPACE = 4 << 30
+"""Bytes; a policy that asks for more ends its process."""
+
+_PR_SET_PDEATHSIG = 1
+_UNDEFINED = "<undefined>"  # how regorus prints the value of an undefined rule
+
+
+def main() -> None:
+    """Serve until the parent closes the pipe or dies."""
+    first = json.loads(sys.stdin.buffer.readline())
+    _confine(first["parent"])
+    engine = regorus.Engine()
+    try:
+        for path, text in first["policies"].items():
+            engine.add_policy(path, text)
+        engine.add_data_json(json.dumps(first["data"]))
+    except RuntimeError as error:
+        _answer({"ready": False, "error": str(error).partition("Stack backtrace")[0].strip()[:400]})
+        return
+    _answer({"ready": True})
+    for line in sys.stdin.buffer:
+        question = json.loads(line)
+        _answer({"id": question["id"], "results": _evaluate(engine, question["rules"], question["input"])})
+
+
+def _confine(parent: int) -> None:
+    """Die with the parent, leave Ctrl-C to it, take bounded memory."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        sys.exit(0)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _evaluate(engine: Any, rules: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    engine.set_input_json(json.dumps(facts))
+    return [_evaluate_one(engine, rule) for rule in rules]
+
+
+def _evaluate_one(engine: Any, rule: str) -> dict[str, Any]:
+    try:
+        value = json.loads(engine.eval_rule_as_json(rule))
+    except RuntimeError:  # its text may quote the input, so it stays here
+        return {"failure": "error"}
+    return {"failure": "undefined"} if value == _UNDEFINED else {"value": value}
+
+
+def _answer(message: Mapping[str, Any]) -> None:
+    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

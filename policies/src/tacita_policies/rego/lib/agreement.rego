@@ -1,0 +1,98 @@
+# METADATA
+# title: Whether an agreement between the two partners covers the request
+# description: >-
+#   The input holds the agreement's term about this dataset, or null where there is none (or none that covers it).
+package tacita.lib.agreement
+
+import data.tacita.lib.federation
+import rego.v1
+
+default covering := false
+
+covering if {
+	input.agreement != null
+	begun
+	not_ended
+	within_term
+	within_caps
+	count(common_engines) > 0
+}
+
+default absent_or_covering := false
+
+absent_or_covering if input.agreement == null
+
+absent_or_covering if covering
+
+begun if input.time >= input.agreement.not_before
+
+not_ended if input.time < input.agreement.not_after
+
+within_term if {
+	input.purpose in input.agreement.purposes
+	input.legal_basis in input.agreement.legal_bases
+	input.mode in input.agreement.modes
+	input.result_to in input.agreement.result_to
+}
+
+within_caps if input.padded_count <= input.agreement.caps.units
+
+common_engines := [engine | some engine in federation.engines; engine in input.agreement.engines]
+
+# What is permitted, reduced to what the agreement says too.
+narrowed(obligations) := object.union(obligations, {
+	"modes": [mode | some mode in obligations.modes; mode in input.agreement.modes],
+	"engines": [engine | some engine in obligations.engines; engine in input.agreement.engines],
+	"result_to": [side | some side in obligations.result_to; side in input.agreement.result_to],
+	"max_elements": min([obligations.max_elements, input.agreement.caps.units]),
+})
+
+reasons contains {
+	"code": "no-agreement",
+	"message": "There is no agreement between the two partners that covers this match.",
+} if {
+	input.agreement == null
+}
+
+reasons contains reasons_if_known[_]
+
+reasons_if_known contains {
+	"code": "agreement-not-begun",
+	"message": "The agreement between the two partners has not begun yet.",
+} if {
+	input.agreement != null
+	not begun
+}
+
+reasons_if_known contains {
+	"code": "agreement-ended",
+	"message": "The agreement between the two partners has ended.",
+} if {
+	input.agreement != null
+	not not_ended
+}
+
+reasons_if_known contains {
+	"code": "agreement-does-not-cover",
+	"message": "The agreement between the two partners does not cover this purpose, legal basis or form of match.",
+} if {
+	input.agreement != null
+	not within_term
+}
+
+reasons_if_known contains {
+	"code": "agreement-cap",
+	"message": "The match is larger than the agreement between the two partners allows.",
+} if {
+	input.agreement != null
+	not within_caps
+}
+
+reasons_if_known contains {
+	"code": "agreement-engine",
+	"message": "None of the matching methods that are possible here is in the agreement between the two partners.",
+} if {
+	input.agreement != null
+	count(federation.engines) > 0
+	count(common_engines) == 0
+}
