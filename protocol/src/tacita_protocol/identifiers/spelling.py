@@ -1,0 +1,49 @@
+"""Spellings that differ in characters only: digits of other scripts, full-width forms, invisible marks, dashes."""
+
+import unicodedata
+
+from tacita_protocol.errors import InvalidIdentifier
+from tacita_protocol.identifiers.kind import RejectionReason
+
+MAX_TEXT_LENGTH = 64
+"""Characters of one identifier as written. The longest IBAN in groups of four has 42; nothing longer is parsed."""
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # U+FF01..U+FF5E stand for ! to ~
+_MINUS_SIGN = "\u2212"
+
+
+def plain_spelling(text: str) -> str:
+    """`text` with every known variant of a character replaced by its ASCII form, without space at the ends.
+
+    Decimal digits of any script and full-width forms become ASCII; dashes become `-`; spaces and tabs become a space;
+    invisible format marks (direction marks of chat programs, zero-width spaces) vanish. Everything else stays as it is,
+    so the caller refuses what it does not know. Not NFKC: that would also turn superscripts and circled digits into
+    digits, and a footnote mark into a part of the number.
+
+    Raises:
+        InvalidIdentifier: empty, longer than `MAX_TEXT_LENGTH`, or with a control character (a line break) inside.
+    """
+    if len(text) > MAX_TEXT_LENGTH:
+        raise InvalidIdentifier(f"longer than {MAX_TEXT_LENGTH} characters", reason=RejectionReason.TOO_LONG)
+    stripped = text.strip()
+    if not (stripped.isascii() and stripped.isprintable()):
+        stripped = "".join(map(_plain_character, stripped))
+    plain = stripped.strip(" ")
+    if not plain:
+        raise InvalidIdentifier("no text", reason=RejectionReason.EMPTY)
+    return plain
+
+
+def _plain_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category == "Cf":
+        return ""
+    if category == "Zs" or character == "\t":
+        return " "
+    if category == "Pd" or character == _MINUS_SIGN:
+        return "-"
+    if category == "Cc":
+        raise InvalidIdentifier("contains a control character", reason=RejectionReason.NOT_A_NUMBER)
+    return character.translate(_FULL_WIDTH)
