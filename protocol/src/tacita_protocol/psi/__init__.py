@@ -1,0 +1,1 @@
+"""Private set intersection: engines behind one interface, without input or output."""

@@ -1,0 +1,229 @@
+"""The `ecdh` engine: ECDH private set intersection over P-256 (openmined-psi), computed in chunks.
+
+Semi-honest: it holds against a peer that follows the protocol and looks at everything it receives. What is checked
+here keeps a deviating peer to well-formed messages of the agreed size, so that a receiver gets one answer for each
+element it is charged for; it does not prove that the sender used one key and its true set.
+
+    receiver                                     sender
+    1 bind, pad, shuffle, blind    request  ->   1 bind, pad, blind
+    2                           <- setup           the setup: sorted, so that its order tells nothing
+    3                           <- response      2 check the request, blind it again, in its order
+    4 check both, unblind the response, look it up in the setup
+
+Each message is a concatenation of compressed points. Chunks are cut by position and computed under one key per run. All
+that touches every element, hashing included, happens inside tasks: the thread that drives the engine only moves bytes.
+
+Exactness: tokens are 32 bytes of SHA-256, the setup is the whole set (no filter), so a wrong hit needs a collision.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacita_protocol.crypto.randomness import random_permutation
+from tacita_protocol.errors import EngineFailure, LimitExceeded, MalformedMessage, PeerViolation
+from tacita_protocol.identifiers.token import Tokens, bind_tokens, check_tokens
+from tacita_protocol.psi import openmined
+from tacita_protocol.psi.engine import Action, Compute, Mode, Receive, RunParameters, Security, Send, Task
+from tacita_protocol.psi.openmined import POINT_SIZE, PointRejected
+from tacita_protocol.psi.padding import pad_tokens
+from tacita_protocol.psi.rows import Rows, distinct, group_equal, sort_rows, strictly_ascending
+
+MAX_ELEMENTS = 2**20
+"""Elements of one side, after padding. Larger sets need hash partitions, which this version does not have."""
+
+MAX_TASK_ELEMENTS = 8192
+"""Elements of one blinding task, about a second: short enough to share cores evenly and to stop soon."""
+
+_DUMMY = -1
+
+
+class EcdhEngine:
+    """ECDH over P-256. See the module's docstring."""
+
+    name = "ecdh"
+    version = "1"
+    security = Security.SEMI_HONEST
+    modes = frozenset({Mode.INTERSECTION})
+
+    def max_message_bytes(self, p: RunParameters) -> int:
+        """Bytes of the longest message of either side."""
+        return POINT_SIZE * max(p.receiver_count, p.sender_count)
+
+    def receive(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, NDArray[np.int64]]:
+        """The receiver's side: returns the row numbers of `tokens` that the sender holds too, ascending and unique.
+
+        Raises:
+            LimitExceeded: more elements than agreed, or than this engine can take.
+            MalformedMessage, PeerViolation: the sender's messages are not what the protocol allows.
+        """
+        _check_limits(tokens, p)
+        key = openmined.new_key()
+        padded, row_groups, group_of_row = yield from _one(_prepare, tokens, p.receiver_count)
+        request = b"".join((yield _blinding(openmined.blinded_request, key, padded, p)))
+        _check_own(request, p.receiver_count)
+        yield Send(request, final=True)
+
+        setup: bytes = yield Receive(POINT_SIZE * p.sender_count)
+        response: bytes = yield Receive(POINT_SIZE * p.receiver_count)
+        yield from _one(_check_answer, request, setup, response, p.sender_count, p.receiver_count)
+
+        # Each of these tasks reads the whole setup first, so there are only as many as can run at once.
+        bounds = _bounds(p.receiver_count, p.chunks)
+        parts = yield Compute(
+            tuple(Task(_common, (key, setup, response[start * POINT_SIZE : end * POINT_SIZE])) for start, end in bounds)
+        )
+        positions = np.concatenate([part + start for part, (start, _) in zip(parts, bounds, strict=True)])
+        hit_groups = row_groups[positions]
+        return np.flatnonzero(np.isin(group_of_row, hit_groups[hit_groups != _DUMMY])).astype(np.int64)
+
+    def send(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, int]:
+        """The sender's side: returns the request's length, all of which the receiver could evaluate.
+
+        The number is agreed (`p.receiver_count`) and enforced here: the driver can charge it before the setup leaves.
+
+        Raises:
+            LimitExceeded: more elements than agreed, or than this engine can take.
+            MalformedMessage, PeerViolation: the receiver's message is not what the protocol allows.
+        """
+        _check_limits(tokens, p)
+        key = openmined.new_key()
+        padded, _, _ = yield from _one(_prepare, tokens, p.sender_count)
+        chunks = yield _blinding(openmined.blinded_setup, key, padded, p)
+        setup: bytes = yield from _one(_merge, tuple(chunks))
+        _check_own(setup, p.sender_count)
+        yield Send(setup)
+
+        request: bytes = yield Receive(POINT_SIZE * p.receiver_count)
+        yield from _one(_check_request, request, setup, p.receiver_count)
+        answers = yield Compute(
+            tuple(
+                Task(_blind_again, (key, request[start * POINT_SIZE : end * POINT_SIZE]))
+                for start, end in _bounds(p.receiver_count, _task_count(p.receiver_count, p.chunks))
+            )
+        )
+        response = b"".join(answers)
+        _check_own(response, p.receiver_count)
+        yield Send(response, final=True)
+        return p.receiver_count
+
+
+# What the generators are made of.
+
+
+def _check_limits(tokens: Tokens, p: RunParameters) -> None:
+    check_tokens(tokens)
+    if max(p.receiver_count, p.sender_count) > MAX_ELEMENTS:
+        raise LimitExceeded(f"the ecdh engine takes at most {MAX_ELEMENTS} elements of each side")
+
+
+def _check_own(points: bytes, count: int) -> None:
+    if len(points) != count * POINT_SIZE:
+        raise EngineFailure("the library returned another number of points than it was given")
+
+
+def _one(function: Callable[..., Any], *arguments: Any) -> Generator[Action, Any, Any]:
+    """One task instead of many."""
+    (result,) = yield Compute((Task(function, arguments),))
+    return result
+
+
+def _blinding(function: Callable[[bytes, list[str]], bytes], key: bytes, padded: Tokens, p: RunParameters) -> Compute:
+    return Compute(
+        tuple(
+            Task(_bind_and_blind, (function, key, padded[start:end], p.session_id, p.run, p.partition))
+            for start, end in _bounds(len(padded), _task_count(len(padded), p.chunks))
+        )
+    )
+
+
+def _task_count(count: int, chunks: int) -> int:
+    """Enough tasks to keep each short, and a multiple of what runs at once, so that none runs alone at the end."""
+    rounds = -(-count // (MAX_TASK_ELEMENTS * chunks))
+    return rounds * chunks
+
+
+def _bounds(count: int, parts: int) -> list[tuple[int, int]]:
+    """`range(count)` in at most `parts` runs of nearly equal length, none empty."""
+    parts = min(parts, count)
+    return [(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
+
+
+# Tasks. Each runs in any process; arguments and results are small arrays and bytes.
+
+
+def _prepare(tokens: Tokens, count: int) -> tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct tokens, padded to `count` and shuffled; the group of each position (or `_DUMMY`) and of each row."""
+    representatives, group_of_row = group_equal(tokens)
+    padded = pad_tokens(tokens[representatives], count)
+    groups = np.full(count, _DUMMY, dtype=np.int64)
+    groups[: len(representatives)] = np.arange(len(representatives))
+    order = random_permutation(count)
+    return padded[order], groups[order], group_of_row
+
+
+def _bind_and_blind(
+    blind: Callable[[bytes, list[str]], bytes], key: bytes, tokens: Tokens, session_id: bytes, run: int, partition: int
+) -> bytes:
+    bound = bind_tokens(tokens, session_id=session_id, run=run, partition=partition)
+    text = bound.tobytes().hex()
+    width = 2 * bound.shape[1]
+    return blind(key, [text[start : start + width] for start in range(0, len(text), width)])
+
+
+def _merge(chunks: tuple[bytes, ...]) -> bytes:
+    """The setup sorted as a whole: chunks one after the other would show which elements were neighbours."""
+    return sort_rows(_rows(b"".join(chunks))).tobytes()
+
+
+def _check_request(request: bytes, setup: bytes, count: int) -> None:
+    points = _points(request, count, "request")
+    _check_unrelated("request", points, _rows(setup))
+
+
+def _check_answer(request: bytes, setup: bytes, response: bytes, sender_count: int, receiver_count: int) -> None:
+    setup_points = _points(setup, sender_count, "setup")
+    if not strictly_ascending(setup_points):
+        raise PeerViolation("points are not in strictly ascending order", field="setup")
+    _check_unrelated("setup", setup_points, _rows(request))
+    _check_unrelated("response", _points(response, receiver_count, "response"), setup_points, _rows(request))
+
+
+def _points(data: bytes, count: int, field: str) -> Rows:
+    """Exactly `count` compressed points. The identity has no such form, so it cannot pass."""
+    if len(data) != count * POINT_SIZE:
+        raise MalformedMessage("not the agreed number of points", field=field)
+    rows = _rows(data)
+    if not np.all((rows[:, 0] == 2) | (rows[:, 0] == 3)):
+        raise MalformedMessage("not all rows are compressed points", field=field)
+    return rows
+
+
+def _check_unrelated(field: str, points: Rows, *others: Rows) -> None:
+    """No point twice, none of another message, and no negative of one: an honest peer repeats none but with negligible
+    probability. A repeated request would be counted short, a reflected one answers with our own points."""
+    if not distinct(np.concatenate((points, *others))[:, 1:]):
+        raise PeerViolation("points are repeated or reflected", field=field)
+
+
+def _blind_again(key: bytes, points: bytes) -> bytes:
+    try:
+        return openmined.blinded_again(key, points)
+    except PointRejected:
+        raise MalformedMessage("a point is not on the curve", field="request") from None
+
+
+def _common(key: bytes, setup: bytes, response: bytes) -> NDArray[np.int64]:
+    try:
+        positions = np.array(openmined.common_positions(key, setup, response), dtype=np.int64)
+    except PointRejected:
+        raise MalformedMessage("a point is not on the curve", field="response") from None
+    if not np.all((positions >= 0) & (positions < len(response) // POINT_SIZE)):
+        raise EngineFailure("the library returned a position outside of the response")
+    return positions
+
+
+def _rows(data: bytes) -> Rows:
+    return np.frombuffer(data, dtype=np.uint8).reshape(-1, POINT_SIZE)

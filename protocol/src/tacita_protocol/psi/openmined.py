@@ -1,0 +1,74 @@
+"""The one place that touches openmined-psi (untyped): ECDH over P-256 with points packed as 33-byte compressed rows.
+
+Every call makes an object of its own from the key: one object used from two threads aborts the process. Elements go in
+as hexadecimal text, because the library hashes text to the curve.
+
+The library forgives what a peer may send (other set structures, short or empty answers, duplicates), so a peer's bytes
+never reach its protobuf parser: its messages are built here, from rows that were checked before.
+"""
+
+import private_set_intersection.python as openmined
+
+POINT_SIZE = 33
+"""Bytes of a compressed P-256 point (SEC 1 section 2.3.3): 02 or 03, then the x coordinate."""
+
+LIBRARY = f"openmined-psi {openmined.__version__}"
+"""Name and version of the library, for receipts."""
+
+_UNUSED_FALSE_POSITIVE_RATE = 2**-40  # the exact data structure has none, the call demands one
+
+
+class PointRejected(Exception):
+    """The library could not read a point: it is not on the curve."""
+
+
+def new_key() -> bytes:
+    """A fresh private scalar (32 bytes, big-endian), drawn by the library. Good for either role."""
+    return bytes(openmined.client.CreateWithNewKey(reveal_intersection=True).GetPrivateKeyBytes())
+
+
+def blinded_setup(key: bytes, elements: list[str]) -> bytes:
+    """H(element)^key of each of the sender's distinct elements, packed, in the library's (sorted) order."""
+    server = openmined.server.CreateFromKey(key, reveal_intersection=True)
+    setup = server.CreateSetupMessage(_UNUSED_FALSE_POSITIVE_RATE, len(elements), elements, openmined.DataStructure.RAW)
+    return b"".join(setup.raw.encrypted_elements)
+
+
+def blinded_request(key: bytes, elements: list[str]) -> bytes:
+    """H(element)^key of each of the receiver's distinct elements, packed, in their order."""
+    request = openmined.client.CreateFromKey(key, reveal_intersection=True).CreateRequest(elements)
+    return b"".join(request.encrypted_elements)
+
+
+def blinded_again(key: bytes, points: bytes) -> bytes:
+    """point^key of each packed point, in their order.
+
+    Raises:
+        PointRejected: one of them is not on the curve.
+    """
+    request = openmined.Request(reveal_intersection=True, encrypted_elements=_split(points))
+    try:
+        response = openmined.server.CreateFromKey(key, reveal_intersection=True).ProcessRequest(request)
+    except RuntimeError as error:
+        raise PointRejected("a point is not on the curve") from error
+    return b"".join(response.encrypted_elements)
+
+
+def common_positions(key: bytes, setup: bytes, response: bytes) -> list[int]:
+    """Positions in `response` whose point, with `key` taken off, is in `setup`. Order unspecified.
+
+    Raises:
+        PointRejected: a point of the response is not on the curve.
+    """
+    sender_set = openmined.ServerSetup()
+    sender_set.raw.encrypted_elements.extend(_split(setup))
+    answer = openmined.Response(encrypted_elements=_split(response))
+    try:
+        positions = openmined.client.CreateFromKey(key, reveal_intersection=True).GetIntersection(sender_set, answer)
+    except RuntimeError as error:
+        raise PointRejected("a point is not on the curve") from error
+    return [int(position) for position in positions]
+
+
+def _split(points: bytes) -> list[bytes]:
+    return [points[start : start + POINT_SIZE] for start in range(0, len(points), POINT_SIZE)]

@@ -1,0 +1,196 @@
+"""The ecdh engine is exact, needs no luck with chunks or processes, and shows sizes only."""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tacita_protocol.crypto.randomness import random_bytes, random_permutation, random_tokens
+from tacita_protocol.errors import LimitExceeded
+from tacita_protocol.identifiers.token import Tokens
+from tacita_protocol.psi.ecdh import MAX_ELEMENTS, EcdhEngine
+from tacita_protocol.psi.engine import Compute, Receive, RunParameters, Send, Task, run_locally
+from tacita_protocol.psi.padding import padded_count
+
+ENGINE = EcdhEngine()
+
+
+def inline(tasks: tuple[Task, ...]) -> list[Any]:
+    return [task.function(*task.arguments) for task in tasks]
+
+
+def parameters(receiver: Tokens, sender: Tokens, *, chunks: int = 2) -> RunParameters:
+    return RunParameters(
+        session_id=random_bytes(32),
+        run=0,
+        partition=0,
+        receiver_count=padded_count(len(receiver)),
+        sender_count=padded_count(len(sender)),
+        chunks=chunks,
+    )
+
+
+def matched(
+    receiver: Tokens, sender: Tokens, *, chunks: int = 2, run_tasks: Callable[[tuple[Task, ...]], list[Any]] = inline
+) -> list[int]:
+    p = parameters(receiver, sender, chunks=chunks)
+    rows = run_locally(ENGINE.receive(receiver, p), ENGINE.send(sender, p), run_tasks=run_tasks)
+    assert rows.dtype == np.int64
+    return [int(row) for row in rows]
+
+
+def plainly_matched(receiver: Tokens, sender: Tokens) -> list[int]:
+    held = {row.tobytes() for row in sender}
+    return [i for i, row in enumerate(receiver) if row.tobytes() in held]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    receiver_size=st.integers(0, 500),
+    sender_size=st.integers(0, 500),
+    universe_size=st.integers(1, 600),
+    chunks=st.integers(1, 7),
+    data=st.randoms(use_true_random=False),
+)
+def test_matching_equals_the_plain_intersection(
+    receiver_size: int, sender_size: int, universe_size: int, chunks: int, data: Any
+) -> None:
+    """Rows are drawn with repetition: duplicates on both sides are part of the law."""
+    universe = random_tokens(universe_size)
+    receiver = universe[[data.randrange(universe_size) for _ in range(receiver_size)]].reshape(-1, 32)
+    sender = universe[[data.randrange(universe_size) for _ in range(sender_size)]].reshape(-1, 32)
+    assert matched(receiver, sender, chunks=chunks) == plainly_matched(receiver, sender)
+
+
+@pytest.mark.parametrize(
+    ("receiver_size", "sender_size", "common"),
+    [(0, 0, 0), (0, 5, 0), (5, 0, 0), (1, 1, 1), (64, 64, 64), (65, 64, 64), (64, 91, 1)],
+)
+def test_edges_of_buckets(receiver_size: int, sender_size: int, common: int) -> None:
+    shared = random_tokens(common)
+    receiver = np.concatenate((random_tokens(receiver_size - common), shared))
+    sender = np.concatenate((shared, random_tokens(sender_size - common)))
+    assert matched(receiver, sender) == list(range(receiver_size - common, receiver_size))
+
+
+def test_tokens_that_differ_in_one_bit_do_not_match() -> None:
+    receiver = random_tokens(64)
+    sender = receiver.copy()
+    sender[:, -1] ^= 1
+    sender[7] = receiver[7]
+    assert matched(receiver, sender) == [7]
+
+
+def test_matching_in_spawned_processes_is_exact_too() -> None:
+    """More elements than one task takes, so that chunks are cut and joined in other processes."""
+    receiver = random_tokens(900)
+    sender = np.concatenate((random_tokens(400), receiver[::3]))[random_permutation(700)]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+
+        def in_pool(tasks: tuple[Task, ...]) -> list[Any]:
+            return [future.result() for future in [pool.submit(task.function, *task.arguments) for task in tasks]]
+
+        assert matched(receiver, sender, run_tasks=in_pool) == list(range(0, 900, 3))
+
+
+def test_many_tasks_are_cut_and_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tacita_protocol.psi.ecdh.MAX_TASK_ELEMENTS", 10)
+    receiver = random_tokens(150)
+    assert matched(receiver, receiver[40:60], chunks=3) == list(range(40, 60))
+
+
+def test_another_session_id_matches_nothing() -> None:
+    """Two transcripts cannot be joined: the same token is another element in another session."""
+    tokens = random_tokens(64)
+    receiver = ENGINE.receive(tokens, parameters(tokens, tokens))
+    sender = ENGINE.send(tokens, parameters(tokens, tokens))
+    assert run_locally(receiver, sender, run_tasks=inline).tolist() == []
+
+
+def test_the_peer_sees_padded_sizes_only() -> None:
+    few, more = random_tokens(3), random_tokens(60)
+    p = parameters(few, more)
+    sizes = []
+    for steps in (ENGINE.receive(few, p), ENGINE.send(more, p)):
+        action = next(steps)
+        while isinstance(action, Compute):
+            action = steps.send(inline(action.tasks))
+        assert isinstance(action, Send)
+        sizes.append(len(action.data))
+    assert sizes == [33 * 64, 33 * 64]
+
+
+def test_two_runs_over_one_set_share_no_bytes() -> None:
+    """Fresh keys: a peer cannot tell that a set is the one of yesterday."""
+    tokens = random_tokens(64)
+    p = parameters(tokens, tokens)
+    setups = []
+    for _ in range(2):
+        steps = ENGINE.send(tokens, p)
+        action = next(steps)
+        while isinstance(action, Compute):
+            action = steps.send(inline(action.tasks))
+        assert isinstance(action, Send)
+        setups.append({action.data[i : i + 33] for i in range(0, len(action.data), 33)})
+    assert setups[0].isdisjoint(setups[1])
+
+
+def test_the_sender_charges_the_length_of_the_request() -> None:
+    tokens = random_tokens(70)
+    p = parameters(tokens, tokens)
+    receiver, sender = ENGINE.receive(tokens, p), ENGINE.send(tokens, p)
+    charged = []
+
+    def reporting() -> Any:
+        charged.append((yield from sender))
+        return charged[0]
+
+    run_locally(receiver, reporting(), run_tasks=inline)
+    assert charged == [91]
+
+
+def test_each_sides_last_message_is_marked_as_final_and_fits_the_limit() -> None:
+    tokens = random_tokens(70)
+    p = parameters(tokens, random_tokens(10))
+    finals: dict[str, list[bool]] = {"receiver": [], "sender": []}
+
+    def watched(side: str, steps: Any) -> Any:
+        answer = None
+        while True:
+            try:
+                action = steps.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(action, Send):
+                finals[side].append(action.final)
+                assert len(action.data) <= ENGINE.max_message_bytes(p)
+            if isinstance(action, Receive):
+                assert action.max_bytes <= ENGINE.max_message_bytes(p)
+            answer = yield action
+
+    run_locally(
+        watched("receiver", ENGINE.receive(tokens, p)),
+        watched("sender", ENGINE.send(random_tokens(10), p)),
+        run_tasks=inline,
+    )
+    assert finals == {"receiver": [True], "sender": [False, True]}
+
+
+def test_more_tokens_than_agreed_are_refused() -> None:
+    p = parameters(random_tokens(64), random_tokens(64))
+    for steps in (ENGINE.receive(random_tokens(65), p), ENGINE.send(random_tokens(65), p)):
+        (task,) = next(steps).tasks  # type: ignore[union-attr]  # the first action is the preparation
+        with pytest.raises(LimitExceeded):
+            task.function(*task.arguments)
+
+
+def test_more_elements_than_the_engine_takes_are_refused() -> None:
+    p = RunParameters(random_bytes(32), 0, 0, receiver_count=64, sender_count=MAX_ELEMENTS + 1, chunks=2)
+    for steps in (ENGINE.receive(random_tokens(1), p), ENGINE.send(random_tokens(1), p)):
+        with pytest.raises(LimitExceeded):
+            next(steps)

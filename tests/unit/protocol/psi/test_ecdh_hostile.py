@@ -1,0 +1,147 @@
+"""What a hostile peer may send instead of the three messages of ecdh, and that each is refused under its name."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from tacita_protocol.crypto.randomness import random_tokens
+from tacita_protocol.errors import MalformedMessage, PeerViolation, ProtocolError
+from tacita_protocol.psi.ecdh import EcdhEngine
+from tacita_protocol.psi.engine import Action, Compute, Receive, RunParameters, Send
+
+ENGINE = EcdhEngine()
+TOKENS = random_tokens(64)
+P = RunParameters(bytes(32), 0, 0, receiver_count=64, sender_count=64, chunks=2)
+
+POINT = 33
+NOT_ON_CURVE = b"\x02" + b"\x11" * 32  # x^3 - 3x + b is no square
+OVER_THE_FIELD = b"\x02" + b"\xff" * 32
+NOT_COMPRESSED = b"\x04" + b"\x11" * 32
+IDENTITY = b"\x00" * 33
+
+
+def until_message(steps: Generator[Action, Any, Any], answer: Any = None) -> Action:
+    """Runs the side's tasks until it wants to send or receive."""
+    action = steps.send(answer)
+    while isinstance(action, Compute):
+        action = steps.send([task.function(*task.arguments) for task in action.tasks])
+    return action
+
+
+def sent(action: Action) -> bytes:
+    assert isinstance(action, Send)
+    return action.data
+
+
+def first(replacement: bytes) -> Callable[[bytes, bytes], bytes]:
+    return lambda honest, _seen: replacement + honest[POINT:]
+
+
+def last(replacement: bytes) -> Callable[[bytes, bytes], bytes]:
+    return lambda honest, _seen: honest[:-POINT] + replacement
+
+
+def negated(points: bytes) -> bytes:
+    """The same x coordinates with the other y."""
+    return b"".join(bytes([points[i] ^ 1]) + points[i + 1 : i + POINT] for i in range(0, len(points), POINT))
+
+
+# Each entry: a name, how the message is changed (from the honest message and what the victim itself sent), the error.
+Change = Callable[[bytes, bytes], bytes]
+Case = tuple[str, Change, type[ProtocolError]]
+ANY_MESSAGE: list[Case] = [
+    ("empty", lambda _honest, _seen: b"", MalformedMessage),
+    ("one byte short", lambda honest, _seen: honest[:-1], MalformedMessage),
+    ("one point short", lambda honest, _seen: honest[:-POINT], MalformedMessage),
+    ("a protobuf of the library", lambda honest, _seen: b"\x0a\x21" + honest[:-2], MalformedMessage),
+    ("the identity", first(IDENTITY), MalformedMessage),
+    ("an uncompressed prefix", last(NOT_COMPRESSED), MalformedMessage),
+    ("all zeros", lambda honest, _seen: bytes(len(honest)), MalformedMessage),
+    ("one point everywhere", lambda honest, _seen: honest[:POINT] * 64, PeerViolation),
+    ("the first point twice", lambda honest, _seen: honest[:POINT] + honest[:-POINT], PeerViolation),
+    ("our own message back", lambda _honest, seen: seen, PeerViolation),
+    ("one point of our own", lambda honest, seen: seen[:POINT] + honest[POINT:], PeerViolation),
+    ("our own message negated", lambda _honest, seen: negated(seen), PeerViolation),
+]
+REQUEST: list[Case] = [
+    *ANY_MESSAGE,
+    ("a point and its negative", lambda honest, _seen: honest[:-POINT] + negated(honest[:POINT]), PeerViolation),
+    ("a point off the curve", first(NOT_ON_CURVE), MalformedMessage),
+    ("a point off the curve in the last chunk", last(NOT_ON_CURVE), MalformedMessage),
+    ("a coordinate over the field", last(OVER_THE_FIELD), MalformedMessage),
+]
+SETUP: list[Case] = [
+    *ANY_MESSAGE,
+    ("unsorted", lambda honest, _seen: honest[POINT:] + honest[:POINT], PeerViolation),
+    ("sorted downwards", lambda honest, _seen: b"".join(sorted(split(honest), reverse=True)), PeerViolation),
+]
+RESPONSE: list[Case] = [
+    *ANY_MESSAGE,
+    ("a point off the curve", first(NOT_ON_CURVE), MalformedMessage),
+    ("a coordinate over the field", last(OVER_THE_FIELD), MalformedMessage),
+]
+
+
+def split(points: bytes) -> list[bytes]:
+    return [points[i : i + POINT] for i in range(0, len(points), POINT)]
+
+
+def cases(table: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("change", "error"), [pytest.param(*row[1:], id=row[0]) for row in table])
+
+
+@cases(REQUEST)
+def test_a_hostile_request_is_refused(change: Change, error: type[ProtocolError]) -> None:
+    receiver, sender = ENGINE.receive(TOKENS, P), ENGINE.send(TOKENS, P)
+    request = sent(until_message(receiver))
+    setup = sent(until_message(sender))
+    assert isinstance(until_message(sender), Receive)
+    with pytest.raises(error) as caught:
+        until_message(sender, change(request, setup))
+    assert getattr(caught.value, "field", None) == "request"
+
+
+def answered() -> tuple[Generator[Action, Any, Any], bytes, bytes, bytes]:
+    receiver, sender = ENGINE.receive(TOKENS, P), ENGINE.send(TOKENS, P)
+    request = sent(until_message(receiver))
+    setup = sent(until_message(sender))
+    until_message(sender)
+    response = sent(until_message(sender, request))
+    assert isinstance(until_message(receiver), Receive)
+    return receiver, request, setup, response
+
+
+@cases(SETUP)
+def test_a_hostile_setup_is_refused(change: Change, error: type[ProtocolError]) -> None:
+    receiver, request, setup, response = answered()
+    until_message(receiver, change(setup, request))
+    with pytest.raises(error) as caught:
+        until_message(receiver, response)
+    assert getattr(caught.value, "field", None) == "setup"
+
+
+@cases(RESPONSE)
+def test_a_hostile_response_is_refused(change: Change, error: type[ProtocolError]) -> None:
+    receiver, request, setup, response = answered()
+    until_message(receiver, setup)
+    with pytest.raises(error) as caught:
+        until_message(receiver, change(response, request))
+    assert getattr(caught.value, "field", None) == "response"
+
+
+def test_the_setup_for_a_response_is_refused() -> None:
+    """All of it is on the curve and distinct, but no answer to what was asked."""
+    receiver, _, setup, _ = answered()
+    until_message(receiver, setup)
+    with pytest.raises(PeerViolation):
+        until_message(receiver, setup)
+
+
+def test_no_error_shows_a_point() -> None:
+    receiver, _, setup, response = answered()
+    until_message(receiver, setup)
+    with pytest.raises(ProtocolError) as caught:
+        until_message(receiver, NOT_ON_CURVE + response[POINT:])
+    assert NOT_ON_CURVE.hex() not in repr(caught.value)
+    assert caught.value.__suppress_context__
