@@ -17,8 +17,6 @@ Calling things in the wrong order, or with values of our own that make no sense,
 `RuntimeError` or `ValueError` instead. No message carries an identifier, a token, a hash of one, or a secret.
 """
 
-# ruff: noqa: N818 - the names are the protocol's terms, and each says what happened
-
 
 class ProtocolError(Exception):
     """Base of everything that this package raises because of foreign data."""
@@ -55,7 +53,8 @@ class DecryptionFailed(ProtocolError):
 class InvalidIdentifier(ProtocolError):
     """Text that is no identifier of its kind. `reason` is a `RejectionReason`; the message never shows the text."""
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    # The default lets the error cross a process boundary: unpickling passes the message only, then restores the rest.
+    def __init__(self, message: str, *, reason: str = "invalid") -> None:
         super().__init__(message)
         self.reason = reason
 

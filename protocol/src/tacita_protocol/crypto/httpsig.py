@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from tacita_protocol.crypto.digest import sha256
 from tacita_protocol.crypto.encoding import b64
 from tacita_protocol.crypto.httpsig_fields import (
+    MAX_CLOCK_SKEW,
     MAX_SIGNATURE_HEADER,
     MAX_VALIDITY,
     RequestMessage,
@@ -34,6 +35,7 @@ from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.errors import SignatureInvalid
 
 __all__ = [
+    "MAX_CLOCK_SKEW",
     "MAX_SIGNATURE_HEADER",
     "MAX_VALIDITY",
     "RequestParts",
@@ -58,6 +60,9 @@ _METHOD = re.compile(r"[A-Z]{1,16}")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PATH = re.compile(r"/[^?#\s]*")
 _QUERY = re.compile(r"[^#\s]*")
+
+# The library trims and unfolds a field before it signs it; so only what is left alone by that has a signature.
+_CONTENT_TYPE = re.compile(r"[!-~](?:[ -~]{0,254}[!-~])?")
 
 
 @dataclass(frozen=True)
@@ -254,9 +259,10 @@ def _request(parts: RequestParts, headers: dict[str, str]) -> RequestMessage:
         (_AUTHORITY, parts.authority),
         (_PATH, parts.path),
         (_QUERY, parts.query),
+        (_CONTENT_TYPE, "none" if parts.content_type is None else parts.content_type),
     ):
         if not pattern.fullmatch(text):
-            raise SignatureInvalid("method, authority, path or query is not of a signable form", reason="target")
+            raise SignatureInvalid("a part of the request is not of a signable form", reason="target")
     if parts.content_type is not None:
         headers = {**headers, "content-type": parts.content_type}
     # The scheme is not signed, because a proxy may end TLS; https is the one whose default port is left out.

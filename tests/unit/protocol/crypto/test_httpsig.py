@@ -159,6 +159,10 @@ CHANGED_REQUESTS = {
     "lone surrogate": (replace(PARTS, query="\ud800"), "target"),
     "lower-case method": (replace(PARTS, method="post"), "target"),
     "control character in the content type": (replace(PARTS, content_type="a\x00b"), "target"),
+    "content type with spaces around": (replace(PARTS, content_type=" application/json "), "target"),
+    "folded content type": (replace(PARTS, content_type="application/json\r\n "), "target"),
+    "empty content type": (replace(PARTS, content_type=""), "target"),
+    "long content type": (replace(PARTS, content_type="a" * 300), "target"),
 }
 
 
