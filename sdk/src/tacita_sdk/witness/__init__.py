@@ -6,7 +6,7 @@
 
 from tacita_sdk.witness.directory import init_witness, run_witness
 from tacita_sdk.witness.runner import WitnessApi, WitnessRunner
-from tacita_sdk.witness.store import WitnessState, WitnessStateError, WitnessStore
+from tacita_sdk.witness.store import WitnessStateError, WitnessStore
 from tacita_sdk.witness.witness import Cosigned, Witness
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Witness",
     "WitnessApi",
     "WitnessRunner",
-    "WitnessState",
     "WitnessStateError",
     "WitnessStore",
     "init_witness",

@@ -1,8 +1,8 @@
 """The witness at work: ask the broker for the next checkpoint, decide, remember, cosign, hand over; forever.
 
-A cosignature that the broker did not take is handed over again after each poll until a newer one replaces it, also
-after a restart. A refusal of ours is reported and retried at the longest pause: it means a fork, a rollback or a wrong
-key, and only people can resolve it. What the disk cannot hold ends the loop.
+A cosignature that the broker did not take is made and handed over again after each poll until it is taken or a newer
+one replaces it; so it is, once, after a restart. A refusal of ours is reported and retried at the longest pause: it means
+a fork, a rollback or a wrong key, and only people can resolve it. What the disk cannot hold ends the loop.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class WitnessRunner:
         self._api = api
         self._clock = clock
         self._report = report
-        self._undelivered: Cosigned | None = None
+        self._undelivered = True
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a poll under way is broken off. Raises WitnessStateError or OSError."""
@@ -64,7 +64,6 @@ class WitnessRunner:
             await asyncio.gather(work, stopped, return_exceptions=True)
 
     async def _run(self) -> None:
-        self._undelivered = await asyncio.to_thread(self._witness.last)
         pause = FIRST_PAUSE
         while True:
             try:
@@ -87,32 +86,35 @@ class WitnessRunner:
 
         Raises ProtocolError when the checkpoint is refused, and what the API and the store raise.
         """
-        if self._undelivered is not None:
-            await self._hand_over(self._undelivered)
+        if self._undelivered:
+            again = await asyncio.to_thread(self._witness.again, self._clock())
+            await self._hand_over(again)
         size = await asyncio.to_thread(lambda: self._witness.size)
-        wait = POLL_SECONDS if self._undelivered is None else RETRY_SECONDS
+        wait = RETRY_SECONDS if self._undelivered else POLL_SECONDS
         offered = await self._api.witness_next(size, wait=wait)
         if offered is None:
             return False
         # The whole step runs in a thread: syncing to disk takes its time, and a node's loop has other work.
         cosigned = await asyncio.to_thread(self._cosign, offered)
         await self._hand_over(cosigned)
-        return self._undelivered is None and cosigned.size > size
+        return not self._undelivered and cosigned.size > size
 
     def _cosign(self, offered: WitnessNext) -> Cosigned:
         proof = [from_b64u(text, length=HASH_BYTES, field="proof") for text in offered.proof]
         return self._witness.cosign(offered.checkpoint.encode(), old=offered.old, proof=proof, now=self._clock())
 
-    async def _hand_over(self, cosigned: Cosigned) -> None:
-        self._undelivered = cosigned
+    async def _hand_over(self, cosigned: Cosigned | None) -> None:
+        self._undelivered = cosigned is not None
+        if cosigned is None:
+            return
         try:
             await self._api.post_cosignature(cosigned.size, cosigned.line)
         except BrokerProblem as problem:
             # A conflict: the broker has gone on or has this line. Anything else, for example a trust file that does not
-            # name this witness yet, may change; the line is kept.
+            # name this witness yet, may change; so it is tried again.
             if problem.status != _BROKER_HAS_IT:
                 self._report("witness.not-accepted")
                 return
         else:
             self._report("witness.cosigned")
-        self._undelivered = None
+        self._undelivered = False

@@ -9,7 +9,6 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -27,18 +26,9 @@ class WitnessStateError(SdkError):
     """The remembered state cannot be read, is missing, or another process changed it. Do not cosign; look into it."""
 
 
-@dataclass(frozen=True)
-class WitnessState:
-    """The last checkpoint that was cosigned, and the line that was, or may not yet have been, handed to the broker."""
-
-    checkpoint: Checkpoint
-    line: str
-
-
 class _StateFile(Part):
     v: Literal[1]
     checkpoint: Annotated[str, Field(max_length=1024)] | None
-    line: Annotated[str, Field(max_length=1024)] | None
 
 
 class WitnessStore:
@@ -64,8 +54,8 @@ class WitnessStore:
         """Whether `create` was ever called here."""
         return self._path.exists()
 
-    def load(self) -> WitnessState | None:
-        """The remembered state, None before the first cosignature. Raises WitnessStateError."""
+    def load(self) -> Checkpoint | None:
+        """The remembered checkpoint, None before the first cosignature. Raises WitnessStateError."""
         try:
             with self._path.open("rb") as file:
                 data = file.read(STATE_MAX_BYTES + 1)
@@ -73,14 +63,12 @@ class WitnessStore:
             raise WitnessStateError("the witness's state is missing; a witness that forgot takes a new key") from None
         try:
             stored = parse_part(_StateFile, data, what="witness state", max_bytes=STATE_MAX_BYTES)
-            if stored.checkpoint is None or stored.line is None:
-                return None
-            return WitnessState(Checkpoint.parse(stored.checkpoint), stored.line)
+            return None if stored.checkpoint is None else Checkpoint.parse(stored.checkpoint)
         except ProtocolError as error:
             raise WitnessStateError("the witness's state is damaged") from error
 
-    def replace(self, expected: WitnessState | None, new: WitnessState) -> None:
-        """Make `new` durable, provided that the state is still `expected`.
+    def replace(self, expected: Checkpoint | None, new: Checkpoint) -> None:
+        """Make `new` durable, provided that the memory still holds `expected`.
 
         Raises WitnessStateError if it is not, and OSError if the disk fails; in both cases nothing may be cosigned.
         """
@@ -98,9 +86,8 @@ class WitnessStore:
         finally:
             os.close(descriptor)
 
-    def _write(self, state: WitnessState | None) -> None:
-        text = state.checkpoint.text() if state else None
-        stored = _StateFile(v=1, checkpoint=text, line=state.line if state else None)
+    def _write(self, checkpoint: Checkpoint | None) -> None:
+        stored = _StateFile(v=1, checkpoint=checkpoint.text() if checkpoint else None)
         temporary = self._path.with_suffix(".tmp")
         write_durably(temporary, stored.model_dump_json().encode())
         temporary.replace(self._path)

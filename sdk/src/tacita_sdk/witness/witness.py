@@ -18,15 +18,14 @@ from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.merkle import verify_consistency
 from tacita_protocol.tlog.note import CosignatureSigner, NoteVerifier
 from tacita_protocol.tlog.trust import TrustPolicy
-from tacita_sdk.witness.store import WitnessState
 
 
 class Memory(Protocol):
-    """Where a witness keeps its state: `replace` compares and persists as one step, durably, or raises."""
+    """Where a witness keeps its last checkpoint: `replace` compares and persists as one durable step, or raises."""
 
-    def load(self) -> WitnessState | None: ...
+    def load(self) -> Checkpoint | None: ...
 
-    def replace(self, expected: WitnessState | None, new: WitnessState) -> None: ...
+    def replace(self, expected: Checkpoint | None, new: Checkpoint) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,13 @@ class Witness:
     @property
     def size(self) -> int:
         """The size of the last checkpoint cosigned, 0 before the first."""
-        state = self._memory.load()
-        return state.checkpoint.size if state else 0
+        seen = self._memory.load()
+        return seen.size if seen else 0
 
-    def last(self) -> Cosigned | None:
-        """The last cosignature, to be handed over again when it may not have arrived."""
-        state = self._memory.load()
-        return Cosigned(state.checkpoint.size, state.line) if state else None
+    def again(self, now: int) -> Cosigned | None:
+        """Cosign the last checkpoint again, for a cosignature that did not arrive; None before the first."""
+        seen = self._memory.load()
+        return self._cosigned(seen, now) if seen else None
 
     def cosign(self, note: bytes, *, old: int, proof: Sequence[bytes], now: int) -> Cosigned:
         """Check the checkpoint in `note`, remember it, and cosign it at unix time `now`.
@@ -64,11 +63,13 @@ class Witness:
         remembered; then there is no cosignature.
         """
         checkpoint = self._log.check_log_signature(note)
-        state = self._memory.load()
-        _require_extension(state.checkpoint if state else None, checkpoint, old, proof)
-        cosigned = Cosigned(checkpoint.size, self._signer.cosign(checkpoint.text(), now))
-        self._memory.replace(state, WitnessState(checkpoint, cosigned.line))
-        return cosigned
+        seen = self._memory.load()
+        _require_extension(seen, checkpoint, old, proof)
+        self._memory.replace(seen, checkpoint)
+        return self._cosigned(checkpoint, now)
+
+    def _cosigned(self, checkpoint: Checkpoint, now: int) -> Cosigned:
+        return Cosigned(checkpoint.size, self._signer.cosign(checkpoint.text(), now))
 
 
 def _require_extension(seen: Checkpoint | None, new: Checkpoint, old: int, proof: Sequence[bytes]) -> None:

@@ -11,7 +11,7 @@ from tacita_protocol.errors import MalformedMessage, ProofInvalid, ProtocolError
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.merkle import EMPTY_ROOT
 from tacita_protocol.tlog.note import CosignatureSigner, NoteSigner, compose, open_note
-from tacita_sdk.witness import Witness, WitnessState, WitnessStateError, WitnessStore
+from tacita_sdk.witness import Witness, WitnessStateError, WitnessStore
 from tests.support.memory_log import MemoryLog, key_named
 
 NOW = 1_800_000_000
@@ -44,7 +44,10 @@ def test_cosigns_growth_and_remembers(tmp_path: Path) -> None:
         assert (cosigned.size, opened.verified[0].timestamp) == (size, NOW)
         old = size
     assert witness_of(log, tmp_path).size == 9
-    assert witness_of(log, tmp_path).last() == cosigned
+    again = witness_of(log, tmp_path).again(NOW + 1)
+    assert again is not None
+    opened = open_note(compose(text, [again.line]), [SIGNER.verifier])
+    assert (again.size, opened.verified[0].timestamp) == (9, NOW + 1)
 
 
 def test_refuses(tmp_path: Path) -> None:
@@ -151,7 +154,7 @@ def test_a_second_process_cannot_lead_it_apart(tmp_path: Path) -> None:
     stale = WitnessStore(tmp_path).load()
     witness_of(log, tmp_path).cosign(log.note(5), old=3, proof=log.consistency(3, 5), now=NOW)
     with pytest.raises(WitnessStateError, match="another process"):
-        WitnessStore(tmp_path).replace(stale, WitnessState(log.checkpoint(4), "line"))
+        WitnessStore(tmp_path).replace(stale, log.checkpoint(4))
     assert witness_of(log, tmp_path).size == 5
 
 
@@ -166,7 +169,7 @@ def test_forgetting_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b'{"v":2,"checkpoint":null,"line":null}', b'{"v":1,"checkpoint":"x","line":"y"}', b" " * 9000],
+    [b"", b"{}", b'{"v":2,"checkpoint":null}', b'{"v":1,"checkpoint":"x"}', b" " * 9000],
 )
 def test_damaged_state_is_an_error(tmp_path: Path, content: bytes) -> None:
     WitnessStore.create(tmp_path)
