@@ -1,0 +1,82 @@
+"""What can go wrong for a user of this package, split by what the user can do about it.
+
+    SdkError
+    ├── BrokerUnreachable      try again later: no usable answer came from the broker
+    ├── BrokerProblem          the broker answered no: `status`, `code`, `detail` say why
+    ├── NodeUnreachable        start the node, or check its address
+    ├── NodeProblem            the node answered no: `status`, `code`, `detail` say why
+    ├── ResponseUntrusted      the answer is not provably the other side's, or not in the agreed form: do not go on
+    ├── WaitExpired            what was waited for goes on: ask again later
+    └── VerificationFailed     the evidence does not hold: `step` and `name` say where, `reason` why
+
+No message carries an identifier, a token or a hash of one.
+"""
+
+from typing import Self
+
+from tacita_protocol.api import Problem, parse_body
+from tacita_protocol.errors import ProtocolError
+
+PROBLEM_MAX_BYTES = 16 * 1024
+"""A longer problem document is not read: it counts as an answer without a reason."""
+
+
+class SdkError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class _Problem(SdkError):
+    """An answer of 400 and above.
+
+    `status` is the HTTP status, `code` the last part of the problem's type (`urn:tacita:problem:<code>`, RFC 9457),
+    `detail` a plain sentence.
+    """
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+    @classmethod
+    def from_response(cls, status: int, body: bytes) -> Self:
+        """Reads a problem document; anything else becomes code `unknown` and a sentence of our own. Raises nothing."""
+        try:
+            problem = parse_body(Problem, body, max_bytes=PROBLEM_MAX_BYTES)
+        except ProtocolError:
+            return cls(status, "unknown", f"Refused with HTTP status {status}, without a reason that can be read.")
+        return cls(status, problem.code, problem.detail)
+
+
+class BrokerUnreachable(SdkError):
+    """The broker could not be reached, or only something in front of it answered."""
+
+
+class BrokerProblem(_Problem):
+    """The broker refused a request. An error may come unsigned: a broker cannot sign what it cannot read."""
+
+
+class NodeUnreachable(SdkError):
+    """The local node could not be reached."""
+
+
+class NodeProblem(_Problem):
+    """The local node refused a request."""
+
+
+class ResponseUntrusted(SdkError):
+    """An answer lacked a valid signature, was too large, or was not in the agreed form."""
+
+
+class WaitExpired(SdkError):
+    """The time to wait is over; what was waited for goes on."""
+
+
+class VerificationFailed(SdkError):
+    """A numbered step of an offline verification failed: `step`, its `name`, and the `reason` as a plain sentence."""
+
+    def __init__(self, step: int, name: str, reason: str) -> None:
+        super().__init__(f"Step {step} ({name}) failed: {reason}")
+        self.step = step
+        self.name = name
+        self.reason = reason
