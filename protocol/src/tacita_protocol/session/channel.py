@@ -90,7 +90,7 @@ class Channel:
 
     def _open(self, frame: bytes) -> tuple[bytes, bool]:
         opened = self._opener.open(frame)
+        self._received.update(frame)  # whatever the peer's key sealed is evidence, also when its content is refused
         if opened.run != RUN or opened.partition != PARTITION or self.peer_finished:
             raise PeerViolation("a frame of a run or partition that this match does not have", field="frame.run")
-        self._received.update(frame)
         return opened.plaintext, opened.final

@@ -1,0 +1,280 @@
+"""Both sessions of a match with a broker in memory between them: real statements, a real log, no network."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tacita_protocol.api import LoggedClosing, LoggedDecision, Receipts
+from tacita_protocol.crypto.digest import Digest, digest_of
+from tacita_protocol.crypto.keys import SealingKey
+from tacita_protocol.crypto.randomness import random_hex
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.session import (
+    Event,
+    MessageKind,
+    Outgoing,
+    RequesterSession,
+    ResponderSession,
+    SessionContext,
+    State,
+)
+from tacita_protocol.statements.acceptance import Refusal
+from tacita_protocol.statements.grant import Denial, Grant
+from tacita_protocol.statements.logged import Outcome, closing_items, opening_items, outcome_of
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.reason import Reason
+from tacita_protocol.statements.receipt import Receipt, Software
+from tacita_protocol.statements.statement import Signed, digest_or_none, sign_statement, verify_statement
+from tacita_protocol.statements.vocabulary import Mode, ResultTo
+from tests.support.memory_log import MemoryLog, key_named
+
+NOW = 1_800_000_000
+BANK = "first-bank"
+NGO = "safe-harbour"
+BROKER = "broker-one"
+CUSTODY = digest_of(b"salted custody head")
+POLICY = digest_of(b"policy bundle")
+COUNT = 128
+
+OBLIGATIONS = Obligations(
+    modes=(Mode.INTERSECTION,),
+    engines=("vole", "ecdh"),
+    result_to=(ResultTo.REQUESTER,),
+    max_elements=26_000,
+    suppress_below=0,
+    labels=(),
+    approvals=(),
+    retention_days=30,
+    expires_in=3600,
+)
+REASONS = (Reason(code="no-agreement", message="There is no agreement that covers this question."),)
+
+
+def match_request(ephemeral: SealingKey, **changes: Any) -> Signed[MatchRequest]:
+    """The bank's request to the NGO, signed by the bank."""
+    fields: dict[str, Any] = {
+        "match": random_hex(16),
+        "agreement": digest_of(b"agreement"),
+        "requester": BANK,
+        "responder": NGO,
+        "dataset": "accounts",
+        "epoch": 3,
+        "kind": Kind.ACCOUNT,
+        "normaliser": "account/1",
+        "mode": Mode.INTERSECTION,
+        "result_to": ResultTo.REQUESTER,
+        "engines": ("ecdh",),
+        "padded_count": COUNT,
+        "commitment": digest_of(b"commitment"),
+        "purpose": "payment-screening",
+        "legal_basis": "gdpr-6-1-f",
+        "case_reference": digest_of(b"case"),
+        "ephemeral_key": ephemeral.public_key.text,
+        "nonce": random_hex(16),
+        "issued": NOW,
+        "expires": NOW + 300,
+    }
+    return sign_statement(MatchRequest(**fields | changes), key_named(BANK))
+
+
+@dataclass
+class MemoryBroker:
+    """Decides, logs and closes; every part of what it says can be replaced by a lie."""
+
+    log: MemoryLog = field(default_factory=lambda: MemoryLog(witnesses=(BANK, NGO), threshold=2, now=NOW))
+
+    def grant(self, request: Signed[MatchRequest], *, signer: str = BROKER, **changes: Any) -> Signed[Grant]:
+        """A grant for this request, or one that deviates in the named fields."""
+        fields: dict[str, Any] = {
+            "match": request.body.match,
+            "request": request.digest,
+            "broker": BROKER,
+            "policy": POLICY,
+            "obligations": OBLIGATIONS,
+            "engine": "ecdh",
+            "normaliser": request.body.normaliser,
+            "receiver_count": request.body.padded_count,
+            "sender_count": COUNT,
+            "issued": NOW + 1,
+            "start_before": NOW + 601,
+            "finish_before": NOW + 3601,
+        }
+        return sign_statement(Grant(**fields | changes), key_named(signer))
+
+    def denial(self, request: Signed[MatchRequest]) -> Signed[Denial]:
+        """A denial of this request."""
+        body = Denial(
+            match=request.body.match,
+            request=request.digest,
+            broker=BROKER,
+            policy=POLICY,
+            reasons=REASONS,
+            issued=NOW + 1,
+        )
+        return sign_statement(body, key_named(BROKER))
+
+    def decide(
+        self,
+        request: Signed[MatchRequest],
+        decision: Signed[Grant] | Signed[Denial],
+        *,
+        cosigners: Iterable[str] | None = None,
+        time: int = NOW,
+        items: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The decision with its opening entry, as JSON; ``items`` replace or add what the entry discloses."""
+        logged = self.log.log_match_entry(
+            opening_items(request, decision) | dict(items or {}), time=time, cosigners=cosigners
+        )
+        return LoggedDecision(decision=decision.envelope, logged=logged).model_dump_json().encode()
+
+    def close(
+        self,
+        match: str,
+        decision: Digest,
+        *,
+        requester: Signed[Receipt] | None = None,
+        responder: Signed[Receipt] | None = None,
+        refusal: Signed[Refusal] | None = None,
+        outcome: Outcome | None = None,
+        cosigners: Iterable[str] | None = None,
+        time: int = NOW,
+        items: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The closing, as JSON, with the outcome that follows from the receipts unless another is given."""
+        if outcome is None:
+            received = outcome_of(requester.body if requester else None, responder.body if responder else None)
+            outcome = Outcome.REFUSED if refusal else received
+        entry = closing_items(
+            match,
+            decision,
+            outcome,
+            requester_receipt=digest_or_none(requester),
+            responder_receipt=digest_or_none(responder),
+            refusal=digest_or_none(refusal),
+        )
+        body = LoggedClosing(
+            logged=self.log.log_match_entry(entry | dict(items or {}), time=time, cosigners=cosigners),
+            receipts=Receipts(
+                requester=requester.envelope if requester else None,
+                responder=responder.envelope if responder else None,
+            ),
+            refusal=refusal.envelope if refusal else None,
+        )
+        return body.model_dump_json().encode()
+
+
+class SessionPair:
+    """Both sessions of one match. ``reach(state)`` runs the honest way up to a state of both sides."""
+
+    def __init__(
+        self,
+        broker: MemoryBroker | None = None,
+        *,
+        max_message_bytes: int = 4 * 1024 * 1024,
+        request: dict[str, Any] | None = None,
+    ) -> None:
+        self.broker = broker or MemoryBroker()
+        self.ephemeral = SealingKey.generate()
+        self.request = match_request(self.ephemeral, **request or {})
+        self._max_message_bytes = max_message_bytes
+        self.requester = RequesterSession(self.context(BANK, NGO), self.request, self.ephemeral)
+        self.responder = ResponderSession(self.context(NGO, BANK), self.request.envelope)
+        self.grant = self.broker.grant(self.request)
+
+    def context(self, partner: str, peer: str, **changes: Any) -> SessionContext:
+        """The context of one side."""
+        fields: dict[str, Any] = {
+            "partner": partner,
+            "signing_key": key_named(partner),
+            "peer": peer,
+            "peer_key": key_named(peer).verify_key,
+            "broker": BROKER,
+            "broker_key": key_named(BROKER).verify_key,
+            "trust": self.broker.log.trust,
+            "software": (Software(name="tacita", version="0.1.0"),),
+            "max_message_bytes": self._max_message_bytes,
+            "sender_count": COUNT,
+            "custody": CUSTODY,
+        }
+        return SessionContext(**fields | changes)
+
+    def states(self) -> tuple[State, State]:
+        """Where the requester and the responder stand."""
+        return self.requester.state, self.responder.state
+
+    def reach(self, state: State) -> "SessionPair":
+        """The honest way to ``state`` (GRANTED, ACCEPTED, OPEN, CONFIRMED, MATCHING or CLOSING)."""
+        steps = {
+            State.GRANTED: self._to_granted,
+            State.ACCEPTED: self._to_accepted,
+            State.OPEN: self._to_open,
+            State.CONFIRMED: self._to_confirmed,
+            State.MATCHING: self._to_matching,
+            State.CLOSING: self._to_closing,
+        }
+        for reached, step in steps.items():
+            step()
+            if reached is state:
+                return self
+        raise AssertionError("not a state on the honest way")
+
+    def messages(self) -> list[Event]:
+        """Deliver every queued frame of both sides to the other; what the receivers reported."""
+        events: list[Event] = []
+        for sender, receiver in ((self.requester, self.responder), (self.responder, self.requester)):
+            for outgoing in drain(sender):
+                events += receiver.receive(outgoing.kind, outgoing.data, NOW + 30)
+        return events
+
+    def _to_granted(self) -> None:
+        take(self.requester, MessageKind.REQUEST)
+        data = self.broker.decide(self.request, self.grant)
+        self.requester.receive(MessageKind.DECISION, data, NOW + 2)
+        self.responder.receive(MessageKind.DECISION, data, NOW + 3)
+
+    def _to_accepted(self) -> None:
+        self.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10)
+        acceptance = take(self.responder, MessageKind.ACCEPTANCE)
+        self.requester.receive(MessageKind.ACCEPTANCE, acceptance.data, NOW + 11)
+
+    def _to_open(self) -> None:
+        opening = take(self.requester, MessageKind.OPEN)
+        self.responder.receive(MessageKind.OPEN, opening.data, NOW + 12)
+
+    def _to_confirmed(self) -> None:
+        self.messages()
+
+    def _to_matching(self) -> None:
+        self.requester.send_message(b"blinded elements", final=True)
+        self.responder.send_message(b"setup", final=False)
+        self.responder.send_message(b"response", final=True)
+        self.messages()
+
+    def _to_closing(self) -> None:
+        self.requester.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 40)
+        self.responder.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 50)
+
+
+def take(session: RequesterSession | ResponderSession, kind: MessageKind) -> Outgoing:
+    """The next thing that the session sends, which must be of this kind."""
+    outgoing = session.send()
+    assert outgoing is not None
+    assert outgoing.kind is kind
+    return outgoing
+
+
+def drain(session: RequesterSession | ResponderSession) -> list[Outgoing]:
+    """Everything that the session has to send."""
+    outgoing = []
+    while (item := session.send()) is not None:
+        outgoing.append(item)
+    return outgoing
+
+
+def receipt_of(session: RequesterSession | ResponderSession) -> Signed[Receipt]:
+    """The receipt that the session signed, as its reader verifies it."""
+    assert session.receipt is not None
+    signer = BANK if isinstance(session, RequesterSession) else NGO
+    return verify_statement(Receipt, session.receipt.envelope, key_named(signer).verify_key)

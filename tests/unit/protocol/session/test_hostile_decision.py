@@ -1,0 +1,217 @@
+"""Lies in the broker's decision, each named, told to both roles: refused with the name of what is wrong."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tacita_protocol.crypto.digest import digest_of
+from tacita_protocol.errors import MalformedMessage, PeerViolation, ProofInvalid, ProtocolError, SignatureInvalid
+from tacita_protocol.session import MessageKind, RequesterSession, ResponderSession, State
+from tacita_protocol.statements.receipt import ReceiptStatus
+from tacita_protocol.statements.vocabulary import ResultTo
+from tests.support.memory_log import INDEPENDENT_WITNESSES, MemoryLog
+from tests.support.session_pair import (
+    BANK,
+    NGO,
+    NOW,
+    OBLIGATIONS,
+    MemoryBroker,
+    SessionPair,
+    drain,
+    match_request,
+    receipt_of,
+    take,
+)
+
+Lie = Callable[[SessionPair], bytes]
+
+
+def grant_with(**changes: Any) -> Lie:
+    """A grant that the broker signs and logs, deviating in these fields."""
+    return lambda pair: pair.broker.decide(pair.request, pair.broker.grant(pair.request, **changes))
+
+
+def obliging(**changes: Any) -> Lie:
+    """A grant under obligations that deviate in these fields."""
+    return grant_with(obligations=OBLIGATIONS.model_copy(update=changes))
+
+
+def entry_saying(**items: str) -> Lie:
+    """The honest grant, but the opening entry says something else."""
+    return lambda pair: pair.broker.decide(pair.request, pair.grant, items=items)
+
+
+def entry_made(**how: Any) -> Lie:
+    """The honest grant in an honest entry, made at another time or witnessed by others."""
+    return lambda pair: pair.broker.decide(pair.request, pair.grant, **how)
+
+
+def edited(edit: Callable[[dict[str, Any]], object]) -> Lie:
+    """The honest decision, edited as parsed JSON."""
+
+    def lie(pair: SessionPair) -> bytes:
+        body = json.loads(pair.broker.decide(pair.request, pair.grant))
+        edit(body)
+        return json.dumps(body).encode()
+
+    return lie
+
+
+def of_another_request(pair: SessionPair) -> bytes:
+    other = match_request(pair.ephemeral, match=pair.request.body.match)
+    return pair.broker.decide(pair.request, pair.broker.grant(other))
+
+
+def of_another_match(pair: SessionPair) -> bytes:
+    other = match_request(pair.ephemeral)
+    return pair.broker.decide(other, pair.broker.grant(other))
+
+
+def proven_by_the_entry_of_another_match(pair: SessionPair) -> bytes:
+    other = match_request(pair.ephemeral)
+    body = json.loads(pair.broker.decide(pair.request, pair.grant))
+    body["logged"] = json.loads(pair.broker.decide(other, pair.broker.grant(other)))["logged"]
+    return json.dumps(body).encode()
+
+
+def in_another_log(pair: SessionPair) -> bytes:
+    elsewhere = MemoryBroker(MemoryLog(origin="other.tacita.test", witnesses=(BANK, NGO), now=NOW))
+    return elsewhere.decide(pair.request, pair.grant)
+
+
+def with_a_duplicate_key(pair: SessionPair) -> bytes:
+    return pair.broker.decide(pair.request, pair.grant).replace(b'{"decision"', b'{"decision":"x","decision"', 1)
+
+
+TABLE: dict[str, tuple[Lie, type[ProtocolError], str | None]] = {
+    "swapped grant": (of_another_request, PeerViolation, "request"),
+    "grant of another match": (of_another_match, PeerViolation, "match"),
+    "grant of another broker": (grant_with(broker="broker-two"), PeerViolation, "broker"),
+    "grant signed by the responder": (grant_with(signer=NGO), SignatureInvalid, None),
+    "grant from the future": (
+        grant_with(issued=NOW + 100, start_before=NOW + 700, finish_before=NOW + 700),
+        PeerViolation,
+        "issued",
+    ),
+    "expired grant": (grant_with(issued=NOW - 600, start_before=NOW), PeerViolation, "start_before"),
+    "grant after the request expired": (
+        lambda pair: pair.broker.decide(
+            pair.request,
+            pair.broker.grant(pair.request, issued=NOW + 301, start_before=NOW + 700),
+        ),
+        PeerViolation,
+        "issued",
+    ),
+    "not the first common engine": (grant_with(engine="vole"), PeerViolation, "engine"),
+    "engine that nobody asked for": (grant_with(engine="plain"), PeerViolation, "engine"),
+    "no engine in common": (obliging(engines=("oprf",)), PeerViolation, "engine"),
+    "another normaliser": (grant_with(normaliser="account/2"), PeerViolation, "normaliser"),
+    "larger receiver count": (grant_with(receiver_count=182), PeerViolation, "receiver_count"),
+    "smaller receiver count": (grant_with(receiver_count=91), PeerViolation, "receiver_count"),
+    "another sender count": (grant_with(sender_count=64), PeerViolation, "sender_count"),
+    "mode not allowed": (obliging(modes=()), PeerViolation, "obligations.modes"),
+    "receiver not allowed": (obliging(result_to=(ResultTo.OWNER,)), PeerViolation, "obligations.result_to"),
+    "more elements than allowed": (obliging(max_elements=127), PeerViolation, "obligations.max_elements"),
+    "proof without any cosignature": (entry_made(cosigners=()), ProofInvalid, None),
+    "proof without quorum": (entry_made(cosigners=INDEPENDENT_WITNESSES[:1]), ProofInvalid, None),
+    "quorum by the parties' witnesses": (entry_made(cosigners=(BANK, NGO)), ProofInvalid, None),
+    "quorum that needs a party's witness": (
+        entry_made(cosigners=(INDEPENDENT_WITNESSES[0], BANK)),
+        ProofInvalid,
+        None,
+    ),
+    "entry in another log": (in_another_log, ProofInvalid, None),
+    "entry of another match": (proven_by_the_entry_of_another_match, ProofInvalid, None),
+    "entry with another decision": (entry_saying(decision=digest_of(b"other")), ProofInvalid, None),
+    "entry with another request": (entry_saying(request=digest_of(b"other")), ProofInvalid, None),
+    "entry with another policy": (entry_saying(policy=digest_of(b"other")), ProofInvalid, None),
+    "entry with another responder": (entry_saying(responder="somebody"), ProofInvalid, None),
+    "entry of another type": (entry_saying(type="closing"), ProofInvalid, None),
+    "entry with one item more": (entry_saying(note="more"), ProofInvalid, None),
+    "entry from yesterday": (entry_made(time=NOW - 86_400), ProofInvalid, None),
+    "entry from tomorrow": (entry_made(time=NOW + 86_400), ProofInvalid, None),
+    "disclosure withheld": (edited(lambda body: body["logged"]["disclosures"].pop()), ProofInvalid, None),
+    "disclosure of another entry": (
+        edited(lambda body: body["logged"]["disclosures"].append("WyJBQUFBQUFBQUFBQUFBQUFBQUFBQUFBIiwiYSIsImIiXQ")),
+        ProofInvalid,
+        None,
+    ),
+    "unknown field": (edited(lambda body: body.update(extra=1)), MalformedMessage, None),
+    "missing proof": (edited(lambda body: body["logged"].pop("proof")), MalformedMessage, "logged.proof"),
+    "duplicate key": (with_a_duplicate_key, MalformedMessage, None),
+    "not JSON": (lambda _pair: b"grant", MalformedMessage, None),
+}
+
+
+@pytest.mark.parametrize("role", ["requester", "responder"])
+@pytest.mark.parametrize(("lie", "error", "field"), TABLE.values(), ids=TABLE.keys())
+def test_a_lie_ends_the_session_with_a_receipt(
+    lie: Lie, error: type[ProtocolError], field: str | None, role: str
+) -> None:
+    pair = SessionPair()
+    take(pair.requester, MessageKind.REQUEST)
+    session: RequesterSession | ResponderSession = pair.requester if role == "requester" else pair.responder
+    with pytest.raises(error) as raised:
+        session.receive(MessageKind.DECISION, lie(pair), NOW + 2)
+    if field is not None:
+        assert getattr(raised.value, "field", None) == field
+    assert session.state is State.ABORTED
+    assert [outgoing.kind for outgoing in drain(session)] == [MessageKind.RECEIPT]
+    receipt = receipt_of(session).body
+    assert (receipt.status, receipt.step, receipt.grant) == (ReceiptStatus.ABORTED, "requested", None)
+
+
+def test_the_responder_takes_no_denial() -> None:
+    pair = SessionPair()
+    data = pair.broker.decide(pair.request, pair.broker.denial(pair.request))
+    with pytest.raises(PeerViolation) as raised:
+        pair.responder.receive(MessageKind.DECISION, data, NOW + 2)
+    assert raised.value.field == "decision"
+    assert pair.responder.state is State.ABORTED
+
+
+def test_a_denial_needs_its_entry_too() -> None:
+    pair = SessionPair()
+    take(pair.requester, MessageKind.REQUEST)
+    data = pair.broker.decide(pair.request, pair.broker.denial(pair.request), items={"decision": pair.grant.digest})
+    with pytest.raises(ProofInvalid):
+        pair.requester.receive(MessageKind.DECISION, data, NOW + 2)
+
+
+def test_a_result_for_the_owner_is_not_served() -> None:
+    with pytest.raises(ValueError, match="requester only"):
+        SessionPair(request={"result_to": ResultTo.OWNER})
+    pair = SessionPair()
+    request = match_request(pair.ephemeral, result_to=ResultTo.BOTH)
+    responder = ResponderSession(pair.context(NGO, BANK), request.envelope)
+    obligations = OBLIGATIONS.model_copy(update={"result_to": (ResultTo.BOTH,)})
+    data = pair.broker.decide(request, pair.broker.grant(request, obligations=obligations))
+    with pytest.raises(PeerViolation) as raised:
+        responder.receive(MessageKind.DECISION, data, NOW + 2)
+    assert raised.value.field == "result_to"
+
+
+REQUESTS: dict[str, tuple[dict[str, Any], type[ProtocolError], str | None]] = {
+    "to another responder": ({"responder": "somebody"}, PeerViolation, "responder"),
+    "in another partner's name": ({"requester": "somebody"}, PeerViolation, "requester"),
+}
+
+
+@pytest.mark.parametrize(("changes", "error", "field"), REQUESTS.values(), ids=REQUESTS.keys())
+def test_a_responder_makes_no_session_from_a_request(
+    changes: dict[str, Any], error: type[ProtocolError], field: str | None
+) -> None:
+    pair = SessionPair()
+    request = match_request(pair.ephemeral, **changes)
+    with pytest.raises(error) as raised:
+        ResponderSession(pair.context(NGO, BANK), request.envelope)
+    assert getattr(raised.value, "field", None) == field
+
+
+def test_a_responder_makes_no_session_from_a_foreign_signature() -> None:
+    pair = SessionPair()
+    context = pair.context(NGO, BANK, peer_key=pair.context(BANK, "somebody").peer_key)
+    with pytest.raises(SignatureInvalid):
+        ResponderSession(context, pair.request.envelope)
