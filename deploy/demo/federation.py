@@ -44,7 +44,8 @@ class Federation:
 
     root: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    broker_url: str = ""
+    broker_port: int = field(default_factory=lambda: _free_port())
+    visible_port: int | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -54,6 +55,11 @@ class Federation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    @property
+    def broker_url(self) -> str:
+        """Where nodes and witnesses reach the broker (`visible_port` when something stands between)."""
+        return f"http://127.0.0.1:{self.visible_port or self.broker_port}"
 
     @property
     def trust_file(self) -> Path:
@@ -67,11 +73,10 @@ class Federation:
 
     def start_broker(self) -> dict[str, Any]:
         """Make and start the broker; returns its public keys."""
-        port = _free_port()
-        self.broker_url = f"http://127.0.0.1:{port}"
-        self._command("tacita-broker", "init", str(self.root / "broker"), "--name", "demo-broker", "--port", str(port))
-        self._start("broker", "tacita-broker", "run", str(self.root / "broker"))
-        _wait_until_healthy(self.broker_url)
+        directory, port = str(self.root / "broker"), str(self.broker_port)
+        self._command("tacita-broker", "init", directory, "--name", "demo-broker", "--port", port)
+        self._start("broker", "tacita-broker", "run", directory)
+        _wait_until_healthy(f"http://127.0.0.1:{port}")
         return self._json("tacita-broker", "info", str(self.root / "broker"), "--json")
 
     def enrol(self, partner: str, *, name: str, kind: str, jurisdiction: str) -> tuple[Member, str]:
@@ -162,6 +167,9 @@ class Federation:
             "TACITA_BROKER_PASSPHRASE_FILE": str(passphrase),
             "TACITA_NODE_PASSPHRASE_FILE": str(passphrase),
             "TACITA_WITNESS_PASSPHRASE_FILE": str(passphrase),
+            "TACITA_BROKER_AUTHORITIES": json.dumps(
+                [f"127.0.0.1:{port}" for port in (self.broker_port, self.visible_port) if port is not None]
+            ),
             **self.environment,
             **extra,
         }

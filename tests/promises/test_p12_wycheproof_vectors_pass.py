@@ -1,4 +1,4 @@
-"""Wycheproof against our wrappers, and, where a wrapper fixes nonce or salt, against the very primitive it calls."""
+"""Promise 12: Wycheproof against our wrappers, and, where a wrapper fixes nonce or salt, against the very primitive it calls."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tacita_protocol.crypto.digest import hkdf_sha256
 from tacita_protocol.crypto.keys import SealingKey, SealingPublicKey, VerifyKey
 from tacita_protocol.errors import MalformedMessage, ProtocolError
 
-VECTORS = Path(__file__).parents[3] / "vectors" / "wycheproof"
+VECTORS = Path(__file__).parents[1] / "vectors" / "wycheproof"
 
 Case = dict[str, Any]
 

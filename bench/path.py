@@ -1,0 +1,57 @@
+"""The whole path of a bulk match, two nodes and a broker as real processes, beside the engine alone."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from bench.ecdh import WORKERS, match_locally
+from bench.report import Figure, progress
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.identifiers.token import tokenise
+from tests.support.federation import running_pair
+from tests.support.identifiers import phones
+
+SHARED = 1_000
+WAIT_SECONDS = 600.0
+ROUNDS = 2
+"""The path and the engine alone take turns; the best of each counts, because other work on the machine only adds."""
+
+
+def path_ecdh_2_16() -> Iterator[Figure]:
+    """2^16 phones against 2^16 from order to released hits: policy, log, witnesses, relay and receipts included."""
+    n = 2**16
+    asked, held = phones(n), phones(n, start=n - SHARED)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_pair(Path(folder) / "federation") as pair,
+        ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool,
+    ):
+        progress(f"  importing {n} phones on each side ...")
+        pair.load(pair.ngo, "phones", "phone", asked)
+        pair.load(pair.bank, "phones", "phone", held)
+        pair.agree(units=ROUNDS * n)
+        tokens = [tokenise(Kind.PHONE, numbers) for numbers in (asked, held)]
+        match_locally(tokens[0][:64], tokens[1][:64], pool)  # starts the workers, which is no part of a match
+        whole, alone = [], []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            match = pair.ngo.match(
+                dataset="phones",
+                with_=f"{pair.bank_id}/phones",
+                purpose="victim-protection",
+                basis="gdpr-6-1-d",
+                case="bench",
+            )
+            hits = match.wait(timeout=WAIT_SECONDS).hits
+            whole.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            rows = match_locally(*tokens, pool)
+            alone.append(time.perf_counter() - start)
+            if not len(hits) == len(rows) == SHARED:
+                raise RuntimeError("the match is wrong")
+            progress(f"  whole path: {whole[-1]:.2f} s; engine alone: {alone[-1]:.2f} s")
+    ratio = round(min(whole) / min(alone), 3)
+    yield Figure("path.ecdh.2^16", n, round(min(whole), 3), "s", "ecdh engine alone", ratio)

@@ -1,0 +1,117 @@
+"""A node in this process: the real application over real SQLite, against a simulated broker."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from tacita_node.access.tokens import Role
+from tacita_node.app import create_app
+from tacita_node.clock import Clock
+from tacita_node.config import Limits, NodeDirectory, Settings
+from tacita_node.enrolment import Application, enrol
+from tacita_node.identity import Identity
+from tacita_node.services import NodeServices, open_services
+from tacita_node.workers import ThreadWorkers
+from tacita_policies.bundle import Bundle
+from tacita_policies.embedded import EmbeddedDecisionPoint
+from tacita_protocol.statements.vocabulary import PartnerKind
+from tests.support.broker_simulator import URL, BrokerSimulator
+
+NOW = 1_800_000_000
+PASSPHRASE = b"correct horse battery staple"
+
+
+@dataclass
+class TestClock:
+    """A clock that a test sets."""
+
+    __test__ = False
+
+    now: int = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass
+class SingleNode:
+    """A running node, a client with an analyst's token, and the services behind it."""
+
+    client: httpx2.AsyncClient
+    services: NodeServices
+    directory: NodeDirectory
+    token: str
+
+
+def application(partner: str = "north-bank", kind: PartnerKind = PartnerKind.BANK) -> Application:
+    """What a partner says about itself."""
+    return Application(
+        partner=partner,
+        name=partner.replace("-", " ").title(),
+        kind=kind,
+        jurisdictions=("GB",),
+        legal_entity=partner.title(),
+        contact="desk@example.org",
+    )
+
+
+async def enrolled(
+    root: Path,
+    broker: BrokerSimulator,
+    *,
+    clock: Clock,
+    partner: str = "north-bank",
+    kind: PartnerKind = PartnerKind.BANK,
+) -> Identity:
+    """An initialised node's directory and identity."""
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(broker.app())) as client:
+        return await enrol(
+            NodeDirectory(root),
+            application(partner, kind),
+            broker_url=URL,
+            invitation=broker.invitation(),
+            passphrase=PASSPHRASE,
+            clock=clock,
+            client=client,
+        )
+
+
+@asynccontextmanager
+async def opened(
+    root: Path, broker: BrokerSimulator, identity: Identity, *, clock: Clock, limits: Limits | None = None
+) -> AsyncIterator[NodeServices]:
+    """The services of an enrolled node."""
+    settings = Settings(limits=limits or Limits())
+    async with open_services(
+        NodeDirectory(root),
+        settings,
+        identity,
+        clock=clock,
+        transport=httpx2.ASGITransport(broker.app()),
+        workers=ThreadWorkers(),
+        decision_point=EmbeddedDecisionPoint(Bundle.load()),  # started by its first decision
+    ) as services:
+        yield services
+
+
+@asynccontextmanager
+async def running(
+    root: Path,
+    broker: BrokerSimulator,
+    *,
+    clock: Clock,
+    partner: str = "north-bank",
+    kind: PartnerKind = PartnerKind.BANK,
+    limits: Limits | None = None,
+) -> AsyncIterator[SingleNode]:
+    """A node from nothing: enrolled, opened, with a token."""
+    identity = await enrolled(root, broker, clock=clock, partner=partner, kind=kind)
+    async with opened(root, broker, identity, clock=clock, limits=limits) as services:
+        token = await services.tokens.issue(Role.ANALYST)
+        transport = httpx2.ASGITransport(create_app(services), raise_app_exceptions=False)
+        headers = {"authorization": f"Bearer {token}"}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8441", headers=headers) as client:
+            yield SingleNode(client, services, NodeDirectory(root), token)

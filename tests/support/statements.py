@@ -1,0 +1,193 @@
+"""One valid statement of every type, the same in every run."""
+
+from tacita_protocol.crypto.digest import Digest, digest_of
+from tacita_protocol.crypto.encoding import b64u
+from tacita_protocol.crypto.keys import SealingKey
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
+from tacita_protocol.statements.agreement import Agreement, Caps, LegalBasis, Party, Term
+from tacita_protocol.statements.dataset import DatasetCard
+from tacita_protocol.statements.grant import Denial, Grant
+from tacita_protocol.statements.match import MatchRequest, Promise
+from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.partner import Credential, LegalEntity, PartnerCard
+from tacita_protocol.statements.reason import Reason
+from tacita_protocol.statements.receipt import FrameCounts, Receipt, ReceiptStatus, Software, Transcripts
+from tacita_protocol.statements.statement import Statement
+from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo, Role, Sensitivity
+from tests.support.memory_log import key_named
+
+TIME = 1_800_000_000
+MATCH = "0123456789abcdef0123456789abcdef"
+SEALING_KEY = SealingKey.from_raw(bytes(range(96))).public_key.text
+SEALED = b64u(bytes(1168))
+REASONS = (Reason(code="no-agreement", message="There is no agreement that covers this question."),)
+OBLIGATIONS = Obligations(
+    modes=(Mode.INTERSECTION,),
+    engines=("ecdh",),
+    result_to=(ResultTo.REQUESTER,),
+    max_elements=26_000,
+    suppress_below=0,
+    labels=("grading",),
+    approvals=("second-person",),
+    retention_days=30,
+    expires_in=3600,
+)
+
+
+def named(text: str) -> Digest:
+    """A digest that is the same in every run."""
+    return digest_of(text.encode())
+
+
+PARTNER_CARD = PartnerCard(
+    partner="first-bank",
+    name="First Bank",
+    kind=PartnerKind.BANK,
+    jurisdictions=("GB", "DE"),
+    legal_entity=LegalEntity(name="First Bank plc", register_="Companies House", number="01234567"),
+    credentials=(
+        Credential(scheme="us-314b", reference="REG-1", valid_until=TIME + 86_400, attested_by="Treasury"),
+    ),
+    signing_key=key_named("first-bank").verify_key.text,
+    sealing_key=SEALING_KEY,
+    witness_key=key_named("witness/first-bank").verify_key.text,
+    contact="Compliance desk, first-bank.example",
+    issued=TIME,
+)
+AGREEMENT = Agreement(
+    agreement=MATCH,
+    class_="single",
+    parties=(
+        Party(partner="first-bank", card=named("card one"), approved_by=("officer-1",)),
+        Party(partner="safe-harbour", card=named("card two"), approved_by=("officer-2", "officer-3")),
+    ),
+    terms=(
+        Term(
+            owner="safe-harbour",
+            dataset="accounts",
+            kind=Kind.ACCOUNT,
+            modes=(Mode.INTERSECTION,),
+            engines=("ecdh",),
+            result_to=(ResultTo.REQUESTER,),
+            purposes=("payment-screening",),
+            legal_bases=(LegalBasis(code="gdpr-6-1-f", documents=(named("assessment"),)),),
+        ),
+        Term(
+            owner="first-bank",
+            dataset="phones",
+            kind=Kind.PHONE,
+            modes=(Mode.INTERSECTION,),
+            engines=("ecdh",),
+            result_to=(ResultTo.REQUESTER,),
+            purposes=("victim-protection",),
+            legal_bases=(LegalBasis(code="gdpr-6-1-d", documents=()),),
+        ),
+    ),
+    caps=Caps(units=26_000, period_days=30),
+    not_before=TIME,
+    not_after=TIME + 90 * 86_400,
+)
+DATASET_CARD = DatasetCard(
+    partner="safe-harbour",
+    dataset="accounts",
+    kind=Kind.ACCOUNT,
+    normaliser="account/1",
+    epoch=3,
+    padded_size=23_171,
+    commitment=named("commitment"),
+    sensitivity=Sensitivity.FINANCIAL,
+    jurisdictions=("GB",),
+    labels=("grading",),
+    discoverable_by=(PartnerKind.BANK,),
+    issued=TIME,
+)
+MATCH_REQUEST = MatchRequest(
+    match=MATCH,
+    agreement=named("agreement"),
+    requester="first-bank",
+    responder="safe-harbour",
+    dataset="accounts",
+    epoch=3,
+    kind=Kind.ACCOUNT,
+    normaliser="account/1",
+    mode=Mode.INTERSECTION,
+    result_to=ResultTo.REQUESTER,
+    engines=("vole", "ecdh"),
+    padded_count=128,
+    commitment=named("own commitment"),
+    purpose="payment-screening",
+    legal_basis="gdpr-6-1-f",
+    case_reference=named("case"),
+    ephemeral_key=SEALING_KEY,
+    nonce=MATCH,
+    issued=TIME,
+    expires=TIME + 300,
+)
+PROMISE = Promise(match=MATCH, request=named("request"), broker="broker-one", issued=TIME)
+GRANT = Grant(
+    match=MATCH,
+    request=named("request"),
+    broker="broker-one",
+    policy=named("policy"),
+    obligations=OBLIGATIONS,
+    engine="ecdh",
+    normaliser="account/1",
+    receiver_count=128,
+    sender_count=23_171,
+    issued=TIME,
+    start_before=TIME + 600,
+    finish_before=TIME + 3600,
+)
+DENIAL = Denial(
+    match=MATCH, request=named("request"), broker="broker-one", policy=named("policy"), reasons=REASONS, issued=TIME
+)
+ACCEPTANCE = Acceptance(
+    match=MATCH,
+    grant=named("grant"),
+    responder="safe-harbour",
+    policy=named("policy"),
+    obligations=OBLIGATIONS,
+    ephemeral_key=SEALING_KEY,
+    sealed_secret=SEALED,
+    issued=TIME,
+)
+REFUSAL = Refusal(
+    match=MATCH, grant=named("grant"), responder="safe-harbour", policy=None, reasons=REASONS, issued=TIME
+)
+OPEN = Open(match=MATCH, acceptance=named("acceptance"), requester="first-bank", sealed_secret=SEALED, issued=TIME)
+RECEIPT = Receipt(
+    match=MATCH,
+    role=Role.REQUESTER,
+    partner="first-bank",
+    grant=named("grant"),
+    acceptance=named("acceptance"),
+    open=named("open"),
+    transcripts=Transcripts(requester=named("frames one"), responder=named("frames two")),
+    frames=FrameCounts(requester=2, responder=3),
+    elements_charged=128,
+    status=ReceiptStatus.COMPLETED,
+    step=None,
+    engine="ecdh",
+    software=(Software(name="tacita", version="0.1.0"),),
+    started=TIME,
+    ended=TIME + 60,
+    custody=named("custody"),
+)
+
+STATEMENTS: dict[str, Statement] = {
+    statement.TYPE: statement
+    for statement in (
+        PARTNER_CARD,
+        AGREEMENT,
+        DATASET_CARD,
+        MATCH_REQUEST,
+        PROMISE,
+        GRANT,
+        DENIAL,
+        ACCEPTANCE,
+        REFUSAL,
+        OPEN,
+        RECEIPT,
+    )
+}
