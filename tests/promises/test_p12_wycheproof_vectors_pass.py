@@ -1,4 +1,4 @@
-"""Promise 12: Wycheproof against our wrappers, and, where a wrapper fixes nonce or salt, against the very primitive it calls."""
+"""Promise 12: Wycheproof passes against our wrappers; where one fixes nonce or salt, against the primitive it calls."""
 
 import json
 from pathlib import Path
