@@ -1,0 +1,159 @@
+"""How a request of another partner becomes a job here.
+
+1. The request must be the asker's own: under the key of the card that was confirmed here, or, when none was, under the
+   broker's card for it, which is good enough for one thing: to be told no.
+2. The grant must be proven to stand in the witnessed log before anything is answered.
+3. Its match id must be new: the journal takes an id once, and so a grant is used once, also across restarts.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from tacita_node.identity import verify_card
+from tacita_node.matching.context import longest_message, session_context
+from tacita_node.matching.endings import BAD_DECISION
+from tacita_node.matching.job import JobTools, Signals
+from tacita_node.matching.jobs import MatchJobs
+from tacita_node.matching.journal import MatchIdTaken, MatchJournal, encode_reasons
+from tacita_node.matching.responder import ResponderJob
+from tacita_node.matching.response import BUSY, Refusable, Responder, Response
+from tacita_node.matching.results import ResultStore
+from tacita_node.matching.tables import MatchRow
+from tacita_node.services import NodeServices
+from tacita_protocol.api import LoggedDecision, MatchView
+from tacita_protocol.crypto.jcs import canonical_json
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.errors import PeerViolation, ProtocolError
+from tacita_protocol.session import Granted, MessageKind, ResponderSession, SessionContext, State
+from tacita_protocol.statements.grant import Grant
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.partner import PartnerCard
+from tacita_protocol.statements.statement import Signed, unverified, verify_statement
+from tacita_protocol.statements.vocabulary import Role
+from tacita_sdk.errors import BrokerProblem
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """An authentic request with the session that will answer it."""
+
+    request: Signed[MatchRequest]
+    peer: Signed[PartnerCard]
+    context: SessionContext
+    session: ResponderSession
+
+
+class Arrivals:
+    """Takes up what others ask of this node."""
+
+    def __init__(self, services: NodeServices, journal: MatchJournal, results: ResultStore, jobs: MatchJobs) -> None:
+        self._services = services
+        self._journal = journal
+        self._results = results
+        self._jobs = jobs
+        self._responder = Responder(services, journal)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def take(self, match: str) -> None:
+        """Begins the match `match` that the broker announced. When it returns, the match is in the journal or refused.
+
+        Raises what the broker raises when it cannot be asked, and `ProblemError` without a trust policy.
+        """
+        if await self._journal.find(match) is not None:
+            return
+        try:
+            view = await self._services.broker.match(match)
+        except BrokerProblem as problem:
+            if problem.status != 404:
+                raise
+            return
+        if view.match != match or view.responder != self._services.identity.partner or view.decision is None:
+            return
+        try:
+            arrival = await self._authentic(view, view.decision)
+        except (ProtocolError, BrokerProblem) as error:
+            # Not the request of whoever it names: there is nobody to answer.
+            _log.warning("request-not-authentic", match=match, error=type(error).__name__)
+            return
+        try:
+            await self._begin(arrival, view.decision)
+        except MatchIdTaken:
+            _log.warning("match-id-taken", match=match)
+
+    async def _authentic(self, view: MatchView, decision: LoggedDecision) -> _Arrival:
+        services = self._services
+        claimed = unverified(MatchRequest, view.request)
+        if claimed.match != view.match:
+            raise PeerViolation("the request is about another match", field="match")
+        peer = await services.agreements.confirmed_card(claimed.requester)
+        if peer is None:
+            peer = verify_card((await services.broker.partner(claimed.requester)).card)
+            if peer.body.partner != claimed.requester:
+                raise PeerViolation("the card is another partner's", field="partner")
+        card = await services.datasets.published_card(claimed.dataset, claimed.epoch)
+        # Without such an epoch the request will be refused, whatever count the grant names.
+        sender_count = unverified(Grant, decision.decision).sender_count if card is None else card.body.padded_size
+        key = VerifyKey.from_text(peer.body.signing_key)
+        context = session_context(
+            services,
+            peer=claimed.requester,
+            peer_key=key,
+            sender_count=sender_count,
+            custody=await services.custody.salted_head(),
+            max_message_bytes=longest_message(
+                claimed.engines, receiver_count=claimed.padded_count, sender_count=sender_count
+            ),
+        )
+        session = ResponderSession(context, view.request)
+        return _Arrival(verify_statement(MatchRequest, view.request, key), peer, context, session)
+
+    async def _begin(self, arrival: _Arrival, decision: LoggedDecision) -> None:
+        data = canonical_json(decision.model_dump(mode="json"))
+        match = arrival.request.body.match
+        try:
+            [event] = arrival.session.receive(MessageKind.DECISION, data, self._services.clock())
+        except ProtocolError as error:
+            _log.error("decision-not-proven", match=match, error=type(error).__name__)
+            await self._journal.begin(self._aborted(arrival))
+            self._jobs.close(match)
+            return
+        if not isinstance(event, Granted):
+            raise RuntimeError("a responder's session takes grants only")
+        await self._journal.begin(self._row(arrival, State.GRANTED, decision=data.decode("utf-8")))
+        decide = self._busy if self._jobs.full else self._responder.decide
+
+        def make(signals: Signals) -> ResponderJob:
+            tools = JobTools(self._services, self._journal, self._results, signals, arrival.context.custody)
+            return ResponderJob(arrival.request, event.grant, arrival.session, decide, self._one_at_a_time, tools)
+
+        self._jobs.start(match, make)
+
+    async def _busy(self, _request: Signed[MatchRequest], _grant: Signed[Grant]) -> Response:
+        return Refusable((BUSY,), None)
+
+    def _aborted(self, arrival: _Arrival) -> MatchRow:
+        now = self._services.clock()
+        return self._row(arrival, State.ABORTED, reasons=encode_reasons([BAD_DECISION]), ended=now)
+
+    def _row(self, arrival: _Arrival, state: State, **columns: str | int | None) -> MatchRow:
+        asked = arrival.request.body
+        return MatchRow(
+            match=asked.match,
+            role=Role.RESPONDER.value,
+            peer=asked.requester,
+            peer_card=arrival.peer.envelope,
+            dataset=asked.dataset,
+            own_dataset=asked.dataset,
+            own_epoch=asked.epoch,
+            sender_count=arrival.context.sender_count,
+            custody=arrival.context.custody,
+            kind=asked.kind.value,
+            state=state.value,
+            started=self._services.clock(),
+            request=arrival.request.envelope,
+            **columns,
+        )

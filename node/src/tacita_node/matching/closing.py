@@ -1,0 +1,190 @@
+"""After a match's last statement of this side: deliver it, wait for the closing, verify it, release the hits.
+
+Works on what the database holds, so it goes on after a restart as if nothing had happened. The rule of the federation
+sits in `_close`: no hit is shown before the closing entry, with this side's receipt in it, is proven to be in the
+witnessed log.
+"""
+
+import asyncio
+from typing import TypeVar
+
+import structlog
+
+from tacita_node.matching.context import context_of, peer_key_of
+from tacita_node.matching.job import Signals
+from tacita_node.matching.journal import MatchJournal
+from tacita_node.matching.recovery import aborted_receipt
+from tacita_node.matching.results import ResultStore
+from tacita_node.matching.tables import MatchRow
+from tacita_node.problems import ProblemError
+from tacita_node.services import NodeServices
+from tacita_protocol.api import LoggedClosing, LoggedDecision, MatchView, parse_body
+from tacita_protocol.crypto.digest import Digest
+from tacita_protocol.crypto.dsse import payload_type_of
+from tacita_protocol.crypto.jcs import canonical_json
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.errors import PeerViolation, ProtocolError
+from tacita_protocol.session import State
+from tacita_protocol.session.closing import MatchFacts, verify_closing
+from tacita_protocol.statements.acceptance import Refusal
+from tacita_protocol.statements.grant import Denial, Grant
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.receipt import Receipt
+from tacita_protocol.statements.statement import Signed, Statement, payload_type, verify_statement
+from tacita_protocol.statements.vocabulary import Role
+from tacita_sdk.broker import Step
+from tacita_sdk.errors import BrokerProblem, SdkError
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+PATIENCE_SECONDS = 7 * 86_400
+"""How long after its beginning a match's closing is waited for. A broker that never closes has broken its promise."""
+
+S = TypeVar("S", bound=Statement)
+
+_log = structlog.get_logger(__name__)
+
+
+class MatchClosing:
+    """The end of one match, from the database row of a match whose job has ended."""
+
+    def __init__(
+        self, match: str, *, services: NodeServices, journal: MatchJournal, results: ResultStore, signals: Signals
+    ) -> None:
+        self._match = match
+        self._services = services
+        self._journal = journal
+        self._results = results
+        self._signals = signals
+
+    async def run(self) -> None:
+        """Returns once the closing is verified and written down, or will not come. Cancel it at any time."""
+        pause = FIRST_PAUSE_SECONDS
+        delivered = False
+        while True:
+            self._signals.news.clear()
+            row = await self._row()
+            try:
+                delivered = delivered or await self._deliver(row)
+                view = await self._services.broker.match(self._match)
+                if view.closing is not None:
+                    await self._close(row, view, view.closing)
+                    return
+                if view.decision is not None and await self._owe_receipt(row, view):
+                    delivered = False
+                    continue
+            except BrokerProblem as problem:
+                if problem.status == 404:  # the request never arrived: there is nothing to close
+                    await self._give_up(row, "unknown-at-broker")
+                    return
+                _log.warning("closing-delayed", match=self._match, error=type(problem).__name__)
+            except (ProblemError, SdkError) as error:
+                _log.warning("closing-delayed", match=self._match, error=type(error).__name__)
+            except ProtocolError as error:
+                # A broker that shows a false closing will not be believed later either, but proofs can be late.
+                _log.error("closing-refused", match=self._match, error=type(error).__name__)
+            if self._services.clock() > row.started + PATIENCE_SECONDS:
+                await self._give_up(row, "never-closed")
+                return
+            await _sleep_unless(self._signals.news, pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _row(self) -> MatchRow:
+        row = await self._journal.find(self._match)
+        if row is None:
+            raise RuntimeError("a match that closes is in the journal")
+        return row
+
+    async def _deliver(self, row: MatchRow) -> bool:
+        """Hands over what this side said last. The broker takes the same bytes twice."""
+        step: Step = "refusal" if row.role == Role.RESPONDER.value and row.refusal is not None else "receipt"
+        envelope = row.refusal if step == "refusal" else row.receipt
+        if envelope is None:
+            return True
+        try:
+            await self._services.broker.send_statement(self._match, step, envelope)
+        except BrokerProblem as problem:
+            if problem.status >= 500 or problem.status in (401, 429):
+                raise
+            # Too late for the broker, or nothing that it wants. It is offered again; the closing says what counted.
+            _log.warning("statement-not-taken", match=self._match, step=step, code=problem.code)
+            return False
+        return True
+
+    async def _owe_receipt(self, row: MatchRow, view: MatchView) -> bool:
+        """Signs the aborted receipt of a match that this side gave up before it was granted."""
+        if row.state != State.ABORTED.value or row.receipt is not None:
+            return False
+        _, denied, row.decision = self._decision(row, view)
+        receipt = None if denied else aborted_receipt(row, self._services)
+        if receipt is None:
+            return False
+        await self._journal.keep(self._match, decision=row.decision, receipt=receipt.envelope)
+        return True
+
+    async def _close(self, row: MatchRow, view: MatchView, closing: LoggedClosing) -> None:
+        context = context_of(self._services, row)
+        data = canonical_json(closing.model_dump(mode="json"))
+        # 1. Which decision this closing must cite.
+        decision, denied, kept = self._decision(row, view)
+        # 2. What this side knows of the match.
+        own, peer = self._services.identity.keys.signing.verify_key, context.peer_key
+        facts = MatchFacts(
+            match=row.match,
+            role=Role(row.role),
+            decision=decision,
+            denied=denied,
+            refusal=_verified(Refusal, row.refusal, own if row.role == Role.RESPONDER.value else peer),
+            receipt=_verified(Receipt, row.receipt, own),
+        )
+        # 3. The closing holds, in itself and in the log. Only then anything is released.
+        verified = verify_closing(data, context=context, facts=facts, now=self._services.clock())
+        release = verified.may_release and row.hits_sealed is not None
+        if not release:
+            await self._results.discard(row.match)
+        await self._journal.close(
+            row.match,
+            outcome=verified.outcome.value,
+            closing=data.decode("utf-8"),
+            released=release,
+            decision=kept,
+        )
+
+    def _decision(self, row: MatchRow, view: MatchView) -> tuple[Digest, bool, str]:
+        """Digest of the decision, whether it is a denial, and its JSON. A match may have ended here before it came."""
+        if row.decision is not None:
+            logged, kept = parse_body(LoggedDecision, row.decision.encode("utf-8")), row.decision
+        elif view.decision is not None:
+            logged, kept = view.decision, canonical_json(view.decision.model_dump(mode="json")).decode("utf-8")
+        else:
+            raise PeerViolation("a match was closed without a decision", field="decision")
+        request = verify_statement(MatchRequest, row.request, self._request_key(row))
+        key = self._services.identity.broker.key
+        denied = payload_type_of(logged.decision.encode("ascii")) == payload_type(Denial)
+        decision: Signed[Denial] | Signed[Grant] = (
+            verify_statement(Denial, logged.decision, key) if denied else verify_statement(Grant, logged.decision, key)
+        )
+        if (decision.body.match, decision.body.request) != (row.match, request.digest):
+            raise PeerViolation("the decision is about another request", field="request")
+        return decision.digest, denied, kept
+
+    def _request_key(self, row: MatchRow) -> VerifyKey:
+        asked = row.role == Role.REQUESTER.value
+        return self._services.identity.keys.signing.verify_key if asked else peer_key_of(row)
+
+    async def _give_up(self, row: MatchRow, code: str) -> None:
+        _log.error("closing-never-came", match=self._match, code=code)
+        await self._results.discard(row.match)
+        await self._journal.settle(row.match)
+
+
+def _verified(cls: type[S], envelope: str | None, key: VerifyKey) -> Signed[S] | None:
+    return None if envelope is None else verify_statement(cls, envelope, key)
+
+
+async def _sleep_unless(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,83 @@
+"""What a session, or the check of a closing long after the session's end, needs to know."""
+
+from importlib.metadata import version
+
+from tacita_node.identity import verify_card
+from tacita_node.matching.tables import MatchRow
+from tacita_node.problems import ProblemError
+from tacita_node.services import NodeServices
+from tacita_node.trust import TrustRefused
+from tacita_protocol.crypto.digest import Digest
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.identifiers.token import SESSION_ID_SIZE
+from tacita_protocol.psi.engine import ENGINE_NAMES, RunParameters, engine_named
+from tacita_protocol.session import SessionContext
+from tacita_protocol.statements.receipt import Software
+from tacita_protocol.tlog.trust import TrustPolicy
+
+_COMPONENTS = ("tacita-node", "tacita-protocol", "openmined-psi")
+
+
+def software() -> tuple[Software, ...]:
+    """The components that a receipt names, with their versions."""
+    return tuple(Software(name=name, version=version(name)) for name in _COMPONENTS)
+
+
+def current_trust(services: NodeServices) -> TrustPolicy:
+    """The installed trust policy. Raises `ProblemError` 409 when there is none that counts."""
+    try:
+        trust = services.trust
+    except TrustRefused as error:
+        raise ProblemError(409, "trust-refused", "The installed trust file cannot be followed.") from error
+    if trust is None:
+        raise ProblemError(409, "no-trust", "No trust file is installed yet, so no match can be verified.")
+    return trust
+
+
+def session_context(
+    services: NodeServices,
+    *,
+    peer: str,
+    peer_key: VerifyKey,
+    sender_count: int,
+    custody: Digest,
+    max_message_bytes: int,
+) -> SessionContext:
+    """The context of a session with `peer`. Raises `ProblemError` 409 without a trust policy."""
+    identity = services.identity
+    return SessionContext(
+        partner=identity.partner,
+        signing_key=identity.keys.signing,
+        peer=peer,
+        peer_key=peer_key,
+        broker=identity.broker.broker,
+        broker_key=identity.broker.key,
+        trust=current_trust(services),
+        software=software(),
+        max_message_bytes=max_message_bytes,
+        sender_count=sender_count,
+        custody=custody,
+    )
+
+
+def peer_key_of(row: MatchRow) -> VerifyKey:
+    """The key that the peer of this match signs with."""
+    return VerifyKey.from_text(verify_card(row.peer_card).body.signing_key)
+
+
+def context_of(services: NodeServices, row: MatchRow) -> SessionContext:
+    """The context of a match that began earlier; no session will run in it."""
+    return session_context(
+        services,
+        peer=row.peer,
+        peer_key=peer_key_of(row),
+        sender_count=row.sender_count,
+        custody=Digest(row.custody),
+        max_message_bytes=0,
+    )
+
+
+def longest_message(engines: tuple[str, ...], *, receiver_count: int, sender_count: int) -> int:
+    """Bytes of the longest message that any of these engines (those known here) may send for these counts."""
+    sizes = RunParameters(bytes(SESSION_ID_SIZE), 0, 0, receiver_count, sender_count, chunks=1)
+    return max((engine_named(name).max_message_bytes(sizes) for name in engines if name in ENGINE_NAMES), default=0)

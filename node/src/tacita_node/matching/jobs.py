@@ -1,0 +1,134 @@
+"""Supervision: which matches run in this process, and what becomes of the others.
+
+1. A match has one task here: its job while it runs, then its closing.
+2. At start-up every unsettled match of the journal gets one again. A job's keys died with the process that held them,
+   so a running match is first aborted with a receipt; a match that was ended already goes on closing.
+3. A task that fails by a defect of this node is logged, aborted like after a restart, and goes on to its closing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from tacita_node.logs import places_of
+from tacita_node.matching.closing import MatchClosing
+from tacita_node.matching.job import MatchJob, Signals
+from tacita_node.matching.journal import RUNNING, MatchJournal
+from tacita_node.matching.recovery import abort_interrupted
+from tacita_node.matching.results import ResultStore
+from tacita_node.services import NodeServices
+from tacita_protocol.api import InboxEvent, InboxEventType
+from tacita_protocol.session import State
+
+MAX_RUNNING = 32
+"""Matches that run at once in one node; closings do not count."""
+
+_ENDS = frozenset({InboxEventType.ABORTED, InboxEventType.CLOSING})
+
+_log = structlog.get_logger(__name__)
+
+
+class MatchJobs:
+    """The running matches of one node. Lives in one event loop."""
+
+    def __init__(self, services: NodeServices, journal: MatchJournal, results: ResultStore) -> None:
+        self._services = services
+        self._journal = journal
+        self._results = results
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._signals: dict[str, Signals] = {}
+        self._running: set[str] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether no further match may start now."""
+        return len(self._running) >= MAX_RUNNING
+
+    async def recover(self) -> None:
+        """Takes up every unsettled match again. Call it once, before anything else."""
+        for row in await self._journal.unsettled():
+            if State(row.state) in RUNNING:
+                await abort_interrupted(row, services=self._services, journal=self._journal, results=self._results)
+            self._start(row.match, Signals(), None)
+
+    def start(self, match: str, make: Callable[[Signals], MatchJob]) -> None:
+        """Runs the job that `make` makes, then its match's closing."""
+        signals = Signals()
+        self._start(match, signals, make(signals))
+
+    def close(self, match: str) -> None:
+        """Waits for the closing of a match that ended before it had a job."""
+        self._start(match, Signals(), None)
+
+    def notify(self, event: InboxEvent) -> bool:
+        """Passes an event on to the match it is about; False when no such match runs here."""
+        signals = self._signals.get(event.match or "")
+        if signals is None:
+            return False
+        if event.type in _ENDS:
+            signals.ended.set()
+        signals.news.set()
+        return True
+
+    async def stop(self) -> None:
+        """Cancels every task. What they were doing is taken up by the next start's `recover`."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, match: str, signals: Signals, job: MatchJob | None) -> None:
+        if match in self._tasks:
+            raise RuntimeError("this match has a task already")
+        if job is not None:
+            self._running.add(match)
+        self._signals[match] = signals
+        task = asyncio.create_task(self._supervise(match, signals, job), name=f"match-{match}")
+        self._tasks[match] = task
+        task.add_done_callback(lambda _: self._forget(match))
+
+    def _forget(self, match: str) -> None:
+        self._tasks.pop(match, None)
+        self._signals.pop(match, None)
+        self._running.discard(match)
+
+    async def _supervise(self, match: str, signals: Signals, job: MatchJob | None) -> None:
+        if job is not None:
+            try:
+                await self._guarded("match-job-failed", match, job.run)
+            finally:
+                self._running.discard(match)
+            await self._guarded("match-abort-failed", match, lambda: self._abort_left(match))
+        closing = MatchClosing(
+            match, services=self._services, journal=self._journal, results=self._results, signals=signals
+        )
+        await self._guarded("match-closing-failed", match, closing.run)
+
+    async def _abort_left(self, match: str) -> None:
+        """A job that failed by a defect left its match running: end it."""
+        row = await self._journal.find(match)
+        if row is not None and State(row.state) in RUNNING:
+            await abort_interrupted(row, services=self._services, journal=self._journal, results=self._results)
+
+    async def _guarded(self, event: str, match: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - one match's defect must not end the others; nothing is swallowed
+            _log.critical(event, match=match, error=type(error).__name__, places=places_of(error))
+
+
+async def run_jobs(services: NodeServices, stop: asyncio.Event) -> None:
+    """Runs the node's matches until `stop`: first what the last process left, then what is ordered and asked."""
+    from tacita_node.matching.service import MatchService  # here, since the service itself stands on this module
+
+    journal = MatchJournal(services.database, services.custody, services.clock)
+    results = ResultStore(services.blobs, services.cipher, services.datasets)
+    jobs = MatchJobs(services, journal, results)
+    await jobs.recover()
+    services.matches = MatchService(services, journal, results, jobs)
+    try:
+        await stop.wait()
+    finally:
+        services.matches = None
+        await jobs.stop()

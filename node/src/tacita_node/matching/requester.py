@@ -1,0 +1,127 @@
+"""The asking side's job: from the signed request to the signed receipt.
+
+    request -> promise kept -> decision proven in the log -> acceptance -> open -> confirm
+            -> engine (receiver) -> hits kept, not shown -> receipt
+
+The ephemeral key lives in this job's session only. The hits are released in `closing`, not here.
+"""
+
+from tacita_node.data.epochs import EpochSnapshot
+from tacita_node.matching.driver import drive
+from tacita_node.matching.job import JobTools, MatchJob
+from tacita_node.matching.transport import patiently
+from tacita_protocol.crypto.frames import Direction
+from tacita_protocol.crypto.jcs import canonical_json
+from tacita_protocol.errors import PeerViolation
+from tacita_protocol.session import Accepted, Denied, Granted, MessageKind, Refused, RequesterSession, State
+from tacita_protocol.statements.acceptance import Acceptance
+from tacita_protocol.statements.grant import Grant
+from tacita_protocol.statements.match import MatchRequest, Promise
+from tacita_protocol.statements.obligations import strictest
+from tacita_protocol.statements.statement import Signed, verify_statement
+
+DECISION_GRACE_SECONDS = 120
+"""How long after a request's expiry its decision is still waited for: it must only be *given* before."""
+
+ANSWER_GRACE_SECONDS = 60
+"""How long after the last moment to accept an acceptance is still waited for: it must only be *given* before."""
+
+
+class RequesterJob(MatchJob):
+    """One match that this node asked for.
+
+    Args:
+        session: fresh; holds the only copy of the ephemeral key.
+        snapshot: the own epoch whose tokens the request committed to.
+    """
+
+    def __init__(
+        self, request: Signed[MatchRequest], session: RequesterSession, snapshot: EpochSnapshot, tools: JobTools
+    ) -> None:
+        super().__init__(request.body.match, Direction.REQUESTER, session, tools)
+        self._request = request
+        self._snapshot = snapshot
+
+    async def _conduct(self) -> int | None:
+        self._finish_before(self._request.body.expires + DECISION_GRACE_SECONDS)
+        await self._ask()
+        grant = await self._decision()
+        if grant is None:
+            return None
+        self._finish_before(grant.body.start_before + ANSWER_GRACE_SECONDS)
+        acceptance = await self._answer()
+        if acceptance is None:
+            return None
+        self._finish_before(grant.body.finish_before)
+        await self._journal.advance(self.match, State.OPEN, since=[State.ACCEPTED])
+        session_id = await self._unless_ended(self._transport.confirm())
+        await self._journal.advance(self.match, State.MATCHING, since=[State.OPEN])
+        return await self._unless_ended(self._match(grant, acceptance, session_id))
+
+    async def _ask(self) -> None:
+        """Sends the request; the broker's promise to log it is kept as evidence."""
+        message = self._session.send()
+        if message is None or message.kind is not MessageKind.REQUEST:
+            raise RuntimeError("a requester's session begins with its request")
+        envelope = message.data.decode("ascii")
+        body = await patiently(lambda: self._services.broker.request_match(envelope))
+        identity = self._services.identity
+        promise = verify_statement(Promise, body.promise, identity.broker.key)
+        said = promise.body
+        if (said.match, said.request, said.broker) != (self.match, self._request.digest, identity.broker.broker):
+            raise PeerViolation("the promise is about another request", field="request")
+        await self._journal.keep(self.match, promise=promise.envelope)
+
+    async def _decision(self) -> Signed[Grant] | None:
+        view = await self._view(lambda view: view.decision is not None)
+        if view.decision is None:
+            raise RuntimeError("waited for a decision")
+        data = canonical_json(view.decision.model_dump(mode="json"))
+        [event] = self._session.receive(MessageKind.DECISION, data, self._services.clock())
+        kept = data.decode("utf-8")
+        match event:
+            case Granted(grant=grant):
+                await self._journal.advance(self.match, State.GRANTED, since=[State.REQUESTED], decision=kept)
+                return grant
+            case Denied(denial=denial):
+                reasons = denial.body.reasons
+                await self._journal.advance(
+                    self.match, State.DENIED, since=[State.REQUESTED], reasons=reasons, decision=kept
+                )
+                return None
+            case _:
+                raise RuntimeError("a decision yields no such event")
+
+    async def _answer(self) -> Signed[Acceptance] | None:
+        view = await self._view(lambda view: view.acceptance is not None or view.refusal is not None)
+        if view.refusal is not None:
+            kind, envelope = MessageKind.REFUSAL, view.refusal
+        elif view.acceptance is not None:
+            kind, envelope = MessageKind.ACCEPTANCE, view.acceptance
+        else:
+            raise RuntimeError("waited for an answer")
+        [event] = self._session.receive(kind, envelope.encode("ascii"), self._services.clock())
+        match event:
+            case Accepted(acceptance=acceptance):
+                await self._journal.advance(self.match, State.ACCEPTED, since=[State.GRANTED], acceptance=envelope)
+                return acceptance
+            case Refused(refusal=refusal):
+                reasons = refusal.body.reasons
+                await self._journal.advance(
+                    self.match, State.REFUSED, since=[State.GRANTED], reasons=reasons, refusal=envelope
+                )
+                return None
+            case _:
+                raise RuntimeError("an answer yields no such event")
+
+    async def _match(self, grant: Signed[Grant], acceptance: Signed[Acceptance], session_id: bytes) -> int:
+        engine, parameters = self._engine(grant, session_id)
+        rows = await drive(
+            engine.receive(self._snapshot.tokens, parameters), workers=self._services.pool, messages=self._transport
+        )
+        await self._transport.receive_end()
+        obligations = strictest(grant.body.obligations, acceptance.body.obligations)
+        sealed = await self._results.keep(self.match, self._snapshot, rows, suppress_below=obligations.suppress_below)
+        self._charged = grant.body.receiver_count
+        await self._journal.keep(self.match, hits_sealed=sealed, units=self._charged)
+        return self._charged

@@ -1,0 +1,123 @@
+"""This node's own answer to a granted request. The broker's grant is necessary; what counts is decided here.
+
+1. The asker's card was confirmed by a person here, and the session runs under that card's key.
+2. The dataset exists, and the request is about its current epoch: withdrawn records must not be found in an old one.
+3. An agreement that both signed, and that the request names, covers it.
+4. The policy of this node allows it, with what the asker had before counted in.
+5. What both policies still permit is what was granted.
+"""
+
+from dataclasses import dataclass
+
+from tacita_node.data.epochs import EpochSnapshot
+from tacita_node.matching.journal import MatchJournal
+from tacita_node.services import NodeServices
+from tacita_policies.decision import Entrypoint
+from tacita_policies.facts import match_input
+from tacita_protocol.crypto.digest import Digest
+from tacita_protocol.errors import PeerViolation
+from tacita_protocol.session.decision import check_allowed
+from tacita_protocol.statements.grant import Grant
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.obligations import Obligations, strictest
+from tacita_protocol.statements.reason import Reason
+from tacita_protocol.statements.statement import Signed
+
+
+@dataclass(frozen=True)
+class Refusable:
+    """No, and why. `policy` is the digest of the policy that said so, None when it was not asked."""
+
+    reasons: tuple[Reason, ...]
+    policy: Digest | None
+
+
+@dataclass(frozen=True)
+class Acceptable:
+    """Yes, under these obligations, with these tokens."""
+
+    policy: Digest
+    obligations: Obligations
+    snapshot: EpochSnapshot
+
+
+Response = Refusable | Acceptable
+
+NOT_CONFIRMED = Reason(
+    code="partner-not-confirmed",
+    message="This node has not confirmed the asking partner's fingerprint, so it answers none of its requests.",
+)
+NO_DATASET = Reason(code="no-such-dataset", message="This node offers no dataset of that name and epoch.")
+OLD_EPOCH = Reason(
+    code="epoch-outdated",
+    message="The dataset has a newer epoch; ask about that one, since records may have been withdrawn.",
+)
+NO_AGREEMENT = Reason(
+    code="no-agreement", message="No agreement that both partners signed covers this dataset, purpose and legal basis."
+)
+BUSY = Reason(code="busy", message="This node runs too many matches at the moment; ask again later.")
+NOT_ALLOWED = Reason(
+    code="obligations", message="What this node's policy still permits is less than what the broker granted."
+)
+
+
+class Responder:
+    """Decides about requests. Its answers count on what the journal says: let one be recorded before the next."""
+
+    def __init__(self, services: NodeServices, journal: MatchJournal) -> None:
+        self._services = services
+        self._journal = journal
+
+    async def decide(self, request: Signed[MatchRequest], grant: Signed[Grant]) -> Response:
+        """The answer to a request whose grant was verified in the log. Raises `ProblemError` for unreadable data."""
+        services, asked = self._services, request.body
+        card = await services.agreements.confirmed_card(asked.requester)
+        if card is None:
+            return Refusable((NOT_CONFIRMED,), None)
+        dataset = await services.datasets.card(asked.dataset)
+        if dataset is None or dataset.body.epoch < asked.epoch:
+            return Refusable((NO_DATASET,), None)
+        if dataset.body.epoch > asked.epoch:
+            return Refusable((OLD_EPOCH,), None)
+        if (dataset.body.kind, dataset.body.normaliser) != (asked.kind, asked.normaliser):
+            return Refusable((NO_DATASET,), None)
+        covering = None
+        if asked.agreement is not None:
+            covering = await services.agreements.covering(
+                requester=asked.requester,
+                responder=asked.responder,
+                owner=asked.responder,
+                dataset=asked.dataset,
+                kind=asked.kind,
+                mode=asked.mode,
+                result_to=asked.result_to,
+                purpose=asked.purpose,
+                legal_basis=asked.legal_basis,
+                now=services.clock(),
+                digest=asked.agreement,
+                engine=grant.body.engine,
+            )
+        if covering is None:
+            return Refusable((NO_AGREEMENT,), None)
+        policy = services.decision_point.digest
+        decision = await services.decision_point.decide(
+            Entrypoint.NODE_RESPOND,
+            match_input(
+                asked,
+                requester=card.body,
+                responder=services.identity.card.body,
+                dataset=dataset.body,
+                agreement=covering[0].body,
+                history=await self._journal.history(asked.requester),
+                time=services.clock(),
+            ),
+        )
+        if not decision.allow:
+            return Refusable(decision.reasons, policy)
+        obligations = strictest(grant.body.obligations, decision.obligations)
+        try:
+            check_allowed(obligations, request=asked, grant=grant.body)
+        except PeerViolation:
+            return Refusable((NOT_ALLOWED,), policy)
+        snapshot = await services.datasets.published_epoch(asked.dataset, asked.epoch)
+        return Acceptable(policy, obligations, snapshot)

@@ -1,0 +1,66 @@
+"""What a match found: kept encrypted, shown only once the match's closing is proven to be in the witnessed log.
+
+A hit is one of this node's own records, led back to the line of the source that it came from. The stored form is a blob
+under the storage key; beside it the number of hits, encrypted too. Neither exists on the side that does not learn.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from tacita_node.blobs import BlobStore
+from tacita_node.data.epochs import EpochSnapshot
+from tacita_node.data.service import DatasetService
+from tacita_node.matching.tables import MatchRow
+from tacita_node.problems import ProblemError
+from tacita_protocol.crypto.storage import StorageCipher
+from tacita_sdk.node_api import Hits, HitView
+
+NAMESPACE = "results"
+TABLE = "matches.hits"
+NOTICE = (
+    "A hit may belong to a victim. Do not close, refuse, confront or contact anyone on this alone: "
+    "a person must look at it first and say why."
+)
+"""Shown wherever a hit is."""
+
+_HITS = TypeAdapter(tuple[HitView, ...])
+
+
+class ResultStore:
+    """Hits by match id."""
+
+    def __init__(self, blobs: BlobStore, cipher: StorageCipher, datasets: DatasetService) -> None:
+        self._blobs = blobs
+        self._cipher = cipher
+        self._datasets = datasets
+
+    async def keep(self, match: str, snapshot: EpochSnapshot, rows: NDArray[np.int64], *, suppress_below: int) -> bytes:
+        """Stores the hits of own rows `rows`, durably, and returns their sealed number for the match's row.
+
+        Fewer hits than the obligation `suppress_below` are kept as none.
+        """
+        shown = rows if len(rows) >= suppress_below else rows[:0]
+        sources = await self._datasets.describe_rows(snapshot, shown)
+        hits = tuple(HitView(source=hit.source, line=hit.line, value=hit.value) for hit in sources)
+        await self._blobs.put(NAMESPACE, match, _HITS.dump_json(hits))
+        return self._cipher.encrypt(str(len(hits)).encode("ascii"), table=TABLE, row=match)
+
+    async def discard(self, match: str) -> None:
+        """Destroys what was found: the match did not complete, so nobody may see it."""
+        await self._blobs.delete(NAMESPACE, match)
+
+    def count(self, row: MatchRow) -> int | None:
+        """How many hits were released; None when none were, or not yet."""
+        if not row.released or row.hits_sealed is None:
+            return None
+        return int(self._cipher.decrypt(row.hits_sealed, table=TABLE, row=row.match))
+
+    async def released(self, row: MatchRow) -> Hits:
+        """The hits of a match. Raises `ProblemError` 409 when they are not released (on the asked side: never)."""
+        if not row.released or row.hits_sealed is None:
+            raise ProblemError(
+                409, "not-released", "There are no hits to show: the match has not been closed in the log."
+            )
+        data = await self._blobs.get(NAMESPACE, row.match)
+        return Hits(match=row.match, hits=_HITS.validate_json(data), notice=NOTICE)

@@ -1,0 +1,52 @@
+"""The local API of matches."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from tacita_node.matching.export import audit_export
+from tacita_node.matching.service import MatchService
+from tacita_node.problems import ProblemError
+from tacita_node.services import services_of
+from tacita_sdk.node_api import AuditExport, HexId, Hits, MatchList, MatchOrder, MatchSummary
+
+router = APIRouter(tags=["matches"])
+
+Match = Annotated[HexId, Path()]
+
+
+@router.post("/v1/matches", status_code=202)
+async def order(request: Request, order: MatchOrder) -> MatchSummary:
+    """Starts a match and answers at once; how it goes is at /v1/matches/{match}."""
+    return await _matches(request).order(order)
+
+
+@router.get("/v1/matches")
+async def matches(request: Request) -> MatchList:
+    """The newest matches, newest first."""
+    return MatchList(matches=tuple(await _matches(request).matches()))
+
+
+@router.get("/v1/matches/{match}")
+async def match(request: Request, match: Match) -> MatchSummary:
+    """One match."""
+    return await _matches(request).match(match)
+
+
+@router.get("/v1/matches/{match}/hits")
+async def hits(request: Request, match: Match) -> Hits:
+    """What the match found, once its closing is proven to be in the log."""
+    return await _matches(request).hits(match)
+
+
+@router.get("/v1/audit/export")
+async def export(request: Request) -> AuditExport:
+    """Every signed statement and proof of this node's matches, for an offline verifier."""
+    return await audit_export(services_of(request))
+
+
+def _matches(request: Request) -> MatchService:
+    matches = services_of(request).matches
+    if matches is None:
+        raise ProblemError(503, "not-running", "Matches are not running yet, or no longer; try again in a moment.")
+    return matches

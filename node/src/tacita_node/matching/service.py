@@ -1,0 +1,128 @@
+"""Matches, as the rest of the node and its users see them: order one, hear of one, look at them."""
+
+from tacita_node.matching.arrivals import Arrivals
+from tacita_node.matching.context import longest_message, session_context
+from tacita_node.matching.job import JobTools, Signals
+from tacita_node.matching.jobs import MatchJobs
+from tacita_node.matching.journal import MatchJournal, decode_reasons
+from tacita_node.matching.orders import PreparedMatch, prepare
+from tacita_node.matching.requester import RequesterJob
+from tacita_node.matching.results import ResultStore
+from tacita_node.matching.tables import MatchRow
+from tacita_node.problems import ProblemError
+from tacita_node.services import NodeServices
+from tacita_protocol.api import InboxEvent, InboxEventType
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.session import RequesterSession, State
+from tacita_protocol.statements.vocabulary import Role
+from tacita_sdk.node_api import Hits, MatchOrder, MatchSummary, ReasonView
+
+MATCHES_SHOWN = 1_000
+"""The newest matches, in a list of them."""
+
+CASE_TABLE = "matches.case"
+
+
+class MatchService:
+    """The matches of one node."""
+
+    def __init__(self, services: NodeServices, journal: MatchJournal, results: ResultStore, jobs: MatchJobs) -> None:
+        self._services = services
+        self._journal = journal
+        self._results = results
+        self._jobs = jobs
+        self._arrivals = Arrivals(services, journal, results, jobs)
+
+    async def order(self, order: MatchOrder) -> MatchSummary:
+        """Begins a match; it goes on by itself. Raises `ProblemError`, or what the broker raises."""
+        if self._jobs.full:
+            raise ProblemError(429, "busy", "Too many matches run at the moment; order this one again later.")
+        prepared = await prepare(self._services, order)
+        asked, peer, sender_count = prepared.request.body, prepared.peer.body, prepared.dataset.body.padded_size
+        context = session_context(
+            self._services,
+            peer=asked.responder,
+            peer_key=VerifyKey.from_text(peer.signing_key),
+            sender_count=sender_count,
+            custody=await self._services.custody.salted_head(),
+            max_message_bytes=longest_message(
+                asked.engines, receiver_count=asked.padded_count, sender_count=sender_count
+            ),
+        )
+        session = RequesterSession(context, prepared.request, prepared.ephemeral)
+        row = self._row(prepared, order, custody=context.custody)
+        await self._journal.begin(row)
+
+        def make(signals: Signals) -> RequesterJob:
+            tools = JobTools(self._services, self._journal, self._results, signals, context.custody)
+            return RequesterJob(prepared.request, session, prepared.snapshot, tools)
+
+        self._jobs.start(asked.match, make)
+        return self._summary(row)
+
+    async def notify(self, event: InboxEvent) -> None:
+        """Hears of an event about a match. Raises what the broker raises when it must be asked and cannot be."""
+        if event.match is None:
+            raise RuntimeError("this event is not about a match")
+        if not self._jobs.notify(event) and event.type is InboxEventType.DECISION:
+            await self._arrivals.take(event.match)
+
+    async def matches(self) -> list[MatchSummary]:
+        """The newest matches, newest first."""
+        return [self._summary(row) for row in await self._journal.newest(MATCHES_SHOWN)]
+
+    async def match(self, match: str) -> MatchSummary:
+        """One match. Raises `ProblemError` 404."""
+        return self._summary(await self._row_of(match))
+
+    async def hits(self, match: str) -> Hits:
+        """The released hits of a match. Raises `ProblemError` 404, or 409 when there are none to show."""
+        return await self._results.released(await self._row_of(match))
+
+    async def _row_of(self, match: str) -> MatchRow:
+        row = await self._journal.find(match)
+        if row is None:
+            raise ProblemError(404, "no-such-match", "This node knows no such match.")
+        return row
+
+    def _row(self, prepared: PreparedMatch, order: MatchOrder, *, custody: str) -> MatchRow:
+        asked = prepared.request.body
+        case = self._services.cipher.encrypt(order.case.encode("utf-8"), table=CASE_TABLE, row=asked.match)
+        return MatchRow(
+            match=asked.match,
+            role=Role.REQUESTER.value,
+            peer=asked.responder,
+            peer_card=prepared.peer.envelope,
+            dataset=asked.dataset,
+            own_dataset=prepared.snapshot.dataset,
+            own_epoch=prepared.snapshot.epoch,
+            sender_count=prepared.dataset.body.padded_size,
+            custody=custody,
+            kind=asked.kind.value,
+            state=State.REQUESTED.value,
+            started=asked.issued,
+            case_sealed=case,
+            request=prepared.request.envelope,
+            reasons="[]",
+            units=0,
+            closed=False,
+            settled=False,
+            released=False,
+        )
+
+    def _summary(self, row: MatchRow) -> MatchSummary:
+        reasons = decode_reasons(row.reasons)
+        return MatchSummary(
+            match=row.match,
+            role="requester" if row.role == Role.REQUESTER.value else "responder",
+            peer=row.peer,
+            dataset=row.dataset,
+            kind=row.kind,
+            state=row.state,
+            outcome=row.outcome,
+            reasons=tuple(ReasonView(code=reason.code, message=reason.message) for reason in reasons),
+            hits=self._results.count(row),
+            started=row.started,
+            ended=row.ended,
+            closed=row.closed,
+        )

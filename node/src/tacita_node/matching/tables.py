@@ -1,0 +1,72 @@
+"""What a node keeps about a match: where it stands, and every statement that was signed about it."""
+
+from sqlalchemy import CheckConstraint, Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tacita_node.storage import Base
+
+
+class MatchRow(Base):
+    """One match. The primary key is what makes a grant good for one use: a second row of its id cannot exist.
+
+    Statements are kept as the envelopes that were sent or verified. Nothing here tells what the match found: hits are
+    in the encrypted blob `results/<match>`, and their number is in the encrypted `hits_sealed`.
+    """
+
+    __tablename__ = "matches"
+    __table_args__ = (
+        CheckConstraint("role in ('requester', 'responder')", name="role"),
+        Index("ix_matches_started", "started"),
+        Index("ix_matches_settled", "settled"),
+    )
+
+    match: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    peer: Mapped[str]
+    peer_card: Mapped[str] = mapped_column(Text)
+    """The peer's card when the match began: every statement of this match is under its key."""
+    dataset: Mapped[str]
+    """The name of the dataset that is asked about."""
+    own_dataset: Mapped[str]
+    own_epoch: Mapped[int]
+    sender_count: Mapped[int]
+    """Padded size of the dataset that is asked about, as its card says."""
+    custody: Mapped[str]
+    """The salted custody head from before the match."""
+    kind: Mapped[str]
+    state: Mapped[str]
+    """Value of `tacita_protocol.session.State`."""
+    outcome: Mapped[str | None]
+    reasons: Mapped[str] = mapped_column(Text, default="[]")
+    """JSON list of reasons."""
+    units: Mapped[int] = mapped_column(default=0)
+    """Elements that the receiver could evaluate: what is charged."""
+    started: Mapped[int]
+    ended: Mapped[int | None]
+    closed: Mapped[bool] = mapped_column(default=False)
+    """The closing entry's proof was verified."""
+    settled: Mapped[bool] = mapped_column(default=False)
+    """Nothing more is waited for: closed, or no closing will come."""
+    released: Mapped[bool] = mapped_column(default=False)
+    hits_sealed: Mapped[bytes | None]
+    case_sealed: Mapped[bytes | None]
+    """The local case reference, encrypted; requester only."""
+    request: Mapped[str] = mapped_column(Text)
+    promise: Mapped[str | None] = mapped_column(Text)
+    decision: Mapped[str | None] = mapped_column(Text)
+    """JSON of `tacita_protocol.api.LoggedDecision`."""
+    acceptance: Mapped[str | None] = mapped_column(Text)
+    refusal: Mapped[str | None] = mapped_column(Text)
+    open: Mapped[str | None] = mapped_column(Text)
+    receipt: Mapped[str | None] = mapped_column(Text)
+    closing: Mapped[str | None] = mapped_column(Text)
+    """JSON of `tacita_protocol.api.LoggedClosing`."""
+
+
+class InboxCursor(Base):
+    """How far this node has read the broker's events. One row."""
+
+    __tablename__ = "inbox_cursor"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    next: Mapped[int]
