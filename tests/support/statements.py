@@ -46,9 +46,7 @@ PARTNER_CARD = PartnerCard(
     kind=PartnerKind.BANK,
     jurisdictions=("GB", "DE"),
     legal_entity=LegalEntity(name="First Bank plc", register_="Companies House", number="01234567"),
-    credentials=(
-        Credential(scheme="us-314b", reference="REG-1", valid_until=TIME + 86_400, attested_by="Treasury"),
-    ),
+    credentials=(Credential(scheme="us-314b", reference="REG-1", valid_until=TIME + 86_400, attested_by="Treasury"),),
     signing_key=key_named("first-bank").verify_key.text,
     sealing_key=SEALING_KEY,
     witness_key=key_named("witness/first-bank").verify_key.text,

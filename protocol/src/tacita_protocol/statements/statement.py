@@ -127,7 +127,9 @@ def _read(cls: type[S], payload: bytes) -> S:
     if not isinstance(value, dict):
         raise MalformedMessage(f"{cls.TYPE}: not an object", field="payload")
     version = value.get("v")
-    if isinstance(version, int) and not isinstance(version, bool) and version != VERSION:
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise MalformedMessage(f"{cls.TYPE}: no version number", field="v")
+    if version != VERSION:
         raise UnsupportedVersion(f"{cls.TYPE}: this version of the statement is not supported", field="v")
     body = parse_part(cls, payload, what=cls.TYPE, max_bytes=MAX_ENVELOPE_BYTES)
     if payload_of(body) != payload:
