@@ -24,7 +24,7 @@ from tacita_protocol.identifiers.spelling import plain_spelling
 VERSION = "1"
 """Changes with every change that gives another canonical form for a text."""
 
-_LABEL = re.compile(r"IBAN(?:\s*:)?\s*(?=[A-Z]{2})")
+_LABEL = re.compile(r"^IBAN(?:\s*:)?\s*(?=[A-Z]{2})")
 _SEPARATORS = re.compile(r"[ .-]")
 _IBAN_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]*")
 _SLASHED = re.compile(r"(?:([0-9]{1,6})\s*-\s*)?([0-9]{2,10})\s*/\s*([0-9]{4})")
@@ -54,7 +54,7 @@ def normalise(text: str, region: str | None) -> str:
     spelt = plain_spelling(text)
     if not spelt.isascii():  # before upper(), which turns some other letters into ASCII ones
         raise InvalidIdentifier("not written as an account number", reason=RejectionReason.NOT_A_NUMBER)
-    plain = _LABEL.sub("", spelt.upper(), count=1)
+    plain = _LABEL.sub("", spelt.upper())
     compact = _SEPARATORS.sub("", plain)
     if _IBAN_SHAPE.fullmatch(compact):
         return _checked(compact)

@@ -12,7 +12,7 @@ from tacita_protocol.identifiers.spelling import plain_spelling
 VERSION = "1"
 """Changes with every change that gives another canonical form for a text."""
 
-_SCHEME = re.compile(r"tel:", re.IGNORECASE)
+_SCHEME = re.compile(r"^tel:\s*", re.IGNORECASE)
 _SPELLING = re.compile(r"[+0-9 ()./-]+")
 _EXTENSION = re.compile(r"[0-9) ]\s*(?:#|x|ext|extn|extension|;ext=|доб)[^0-9]*[0-9]+", re.IGNORECASE)
 _SEVERAL = re.compile(r"[,;|&]|/.*/|/\s*[0-9]{1,3}$")
@@ -30,7 +30,7 @@ def normalise(text: str, region: str | None) -> str:
         InvalidIdentifier: with one `RejectionReason`. A number with an extension is refused: the switchboard in front
             of it is shared by people who have nothing to do with each other.
     """
-    plain = _SCHEME.sub("", plain_spelling(text), count=1).strip() if ":" in text else plain_spelling(text)
+    plain = _SCHEME.sub("", plain_spelling(text))
     _refuse_other_spellings(plain)
     known_region = _known_region(region)
     number = _parsed(plain, known_region)

@@ -10,6 +10,7 @@ MAX_TEXT_LENGTH = 64
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # U+FF01..U+FF5E stand for ! to ~
 _MINUS_SIGN = "\u2212"
+_RIGHT_TO_LEFT_OVERRIDE = "\u202e"
 
 
 def plain_spelling(text: str) -> str:
@@ -21,7 +22,8 @@ def plain_spelling(text: str) -> str:
     digits, and a footnote mark into a part of the number.
 
     Raises:
-        InvalidIdentifier: empty, longer than `MAX_TEXT_LENGTH`, or with a control character (a line break) inside.
+        InvalidIdentifier: empty, longer than `MAX_TEXT_LENGTH`, with a control character (a line break) inside, or with a
+            direction override that makes people read another number than programs.
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise InvalidIdentifier(f"longer than {MAX_TEXT_LENGTH} characters", reason=RejectionReason.TOO_LONG)
@@ -35,6 +37,8 @@ def plain_spelling(text: str) -> str:
 
 
 def _plain_character(character: str) -> str:
+    if character == _RIGHT_TO_LEFT_OVERRIDE:
+        raise InvalidIdentifier("shows its digits in reverse", reason=RejectionReason.AMBIGUOUS)
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))

@@ -18,6 +18,9 @@ from tacita_protocol.tlog.merkle import leaf_hash, root_of_leaves
 SESSION_ID_SIZE = 32
 """Bytes of a session id."""
 
+SEED_SIZE = 32
+"""Bytes of the secret behind the salts of a commitment."""
+
 Tokens = NDArray[np.uint8]
 """Packed tokens, shape `(n, 32)`."""
 
@@ -69,6 +72,8 @@ def commitment(tokens: Tokens, seed: bytes) -> Digest:
         tokens: shape `(n, 32)`.
         seed: 32 secret bytes, fresh for every commitment.
     """
+    if len(seed) != SEED_SIZE:
+        raise ValueError("a commitment's seed has 32 bytes")
     check_tokens(tokens)
     packed = tokens.tobytes()
     return Digest(

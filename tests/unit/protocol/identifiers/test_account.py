@@ -49,6 +49,7 @@ REJECTED = [
     ("ДЕ89370400440532013000", None, RejectionReason.NOT_A_NUMBER),  # Cyrillic letters that look like DE
     ("ıBAN DE89370400440532013000", None, RejectionReason.NOT_A_NUMBER),
     ("DE89370400440532013000, NL91ABNA0417164300", None, RejectionReason.NOT_A_NUMBER),
+    ("DE89 IBAN DE 3704 0044 0532 0130 00", None, RejectionReason.INVALID),
     ("DE88370400440532013000", None, RejectionReason.CHECKSUM),
     ("DE99370400440000000024", None, RejectionReason.CHECKSUM),  # 99 for 02, 01 for 98, 00 for 97: one remainder,
     ("DE01370400440000000042", None, RejectionReason.CHECKSUM),  # but a second spelling of the same account

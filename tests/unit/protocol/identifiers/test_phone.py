@@ -73,6 +73,8 @@ REJECTED = [
     ("+44 20 7946 0018;ext=3", None, RejectionReason.EXTENSION),
     ("020 7946 0018, 020 7946 0019", "GB", RejectionReason.AMBIGUOUS),
     ("020 7946 0018/9", "GB", RejectionReason.AMBIGUOUS),
+    ("\u202e8100 6497 020", "GB", RejectionReason.AMBIGUOUS),  # people see 020 7946 0018
+    ("020 tel: 7946 0018", "GB", RejectionReason.NOT_A_NUMBER),
     ("49577078", "DE", RejectionReason.AMBIGUOUS),  # +49 577078 or +49 49577078
     ("390645303", "IT", RejectionReason.AMBIGUOUS),
 ]

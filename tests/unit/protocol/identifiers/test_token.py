@@ -76,6 +76,12 @@ def test_a_commitment_depends_on_every_token_their_order_and_the_seed() -> None:
     assert commitment(tokens.copy(), SESSION) == roots[0]
 
 
+def test_a_commitment_without_a_whole_seed_is_refused() -> None:
+    """A seed that can be guessed would let anybody test tokens against the published root."""
+    with pytest.raises(ValueError, match="32 bytes"):
+        commitment(tokenise(Kind.PHONE, PHONES), b"")
+
+
 def test_a_rejection_survives_the_way_back_from_a_worker_process() -> None:
     with pytest.raises(InvalidIdentifier) as caught:
         normalise(Kind.PHONE, "")
