@@ -8,7 +8,7 @@ element it is charged for; it does not prove that the sender used one key and it
     1 bind, pad, shuffle, blind    request  ->   1 bind, pad, blind
     2                           <- setup           the setup: sorted, so that its order tells nothing
     3                           <- response      2 check the request, blind it again, in its order
-    4 check both, unblind the response, look it up in the setup
+    4 check both, unblind the response, look each point up in the setup
 
 Each message is a concatenation of compressed points. Chunks are cut by position and computed under one key per run. All
 that touches every element, hashing included, happens inside tasks: the thread that drives the engine only moves bytes.
@@ -29,13 +29,13 @@ from tacita_protocol.psi import openmined
 from tacita_protocol.psi.engine import Action, Compute, Mode, Receive, RunParameters, Security, Send, Task
 from tacita_protocol.psi.openmined import POINT_SIZE, PointRejected
 from tacita_protocol.psi.padding import pad_tokens
-from tacita_protocol.psi.rows import Rows, distinct, group_equal, sort_rows, strictly_ascending
+from tacita_protocol.psi.rows import Rows, contained, distinct, group_equal, sort_rows, strictly_ascending
 
 MAX_ELEMENTS = 2**20
 """Elements of one side, after padding. Larger sets need hash partitions, which this version does not have."""
 
-MAX_TASK_ELEMENTS = 8192
-"""Elements of one blinding task, about a second: short enough to share cores evenly and to stop soon."""
+MAX_TASK_ELEMENTS = 4096
+"""Elements of one blinding task, half a second at most: short enough to share cores evenly and to stop soon."""
 
 _DUMMY = -1
 
@@ -61,7 +61,7 @@ class EcdhEngine:
         """
         _check_limits(tokens, p)
         key = openmined.new_key()
-        padded, row_groups, group_of_row = yield from _one(_prepare, tokens, p.receiver_count)
+        padded, groups, group_of_row = yield from _one(_prepare, tokens, p.receiver_count)
         request = b"".join((yield _blinding(openmined.blinded_request, key, padded, p)))
         _check_own(request, p.receiver_count)
         yield Send(request, final=True)
@@ -70,14 +70,10 @@ class EcdhEngine:
         response: bytes = yield Receive(POINT_SIZE * p.receiver_count)
         yield from _one(_check_answer, request, setup, response, p.sender_count, p.receiver_count)
 
-        # Each of these tasks reads the whole setup first, so there are only as many as can run at once.
-        bounds = _bounds(p.receiver_count, p.chunks)
-        parts = yield Compute(
-            tuple(Task(_common, (key, setup, response[start * POINT_SIZE : end * POINT_SIZE])) for start, end in bounds)
-        )
-        positions = np.concatenate([part + start for part, (start, _) in zip(parts, bounds, strict=True)])
-        hit_groups = row_groups[positions]
-        return np.flatnonzero(np.isin(group_of_row, hit_groups[hit_groups != _DUMMY])).astype(np.int64)
+        unblinded = b"".join((yield _reblinding("response", openmined.inverse(key), response, p)))
+        _check_own(unblinded, p.receiver_count)
+        rows: NDArray[np.int64] = yield from _one(_hits, unblinded, setup, groups, group_of_row)
+        return rows
 
     def send(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, int]:
         """The sender's side: returns the request's length, all of which the receiver could evaluate.
@@ -98,13 +94,7 @@ class EcdhEngine:
 
         request: bytes = yield Receive(POINT_SIZE * p.receiver_count)
         yield from _one(_check_request, request, setup, p.receiver_count)
-        answers = yield Compute(
-            tuple(
-                Task(_blind_again, (key, request[start * POINT_SIZE : end * POINT_SIZE]))
-                for start, end in _bounds(p.receiver_count, _task_count(p.receiver_count, p.chunks))
-            )
-        )
-        response = b"".join(answers)
+        response = b"".join((yield _reblinding("request", key, request, p)))
         _check_own(response, p.receiver_count)
         yield Send(response, final=True)
         return p.receiver_count
@@ -134,20 +124,27 @@ def _blinding(function: Callable[[bytes, list[str]], bytes], key: bytes, padded:
     return Compute(
         tuple(
             Task(_bind_and_blind, (function, key, padded[start:end], p.session_id, p.run, p.partition))
-            for start, end in _bounds(len(padded), _task_count(len(padded), p.chunks))
+            for start, end in _bounds(len(padded), p.chunks)
         )
     )
 
 
-def _task_count(count: int, chunks: int) -> int:
-    """Enough tasks to keep each short, and a multiple of what runs at once, so that none runs alone at the end."""
+def _reblinding(field: str, key: bytes, points: bytes, p: RunParameters) -> Compute:
+    return Compute(
+        tuple(
+            Task(_blind_again, (field, key, points[start * POINT_SIZE : end * POINT_SIZE]))
+            for start, end in _bounds(len(points) // POINT_SIZE, p.chunks)
+        )
+    )
+
+
+def _bounds(count: int, chunks: int) -> list[tuple[int, int]]:
+    """`range(count)` in runs of nearly equal length, none empty, each of at most `MAX_TASK_ELEMENTS`.
+
+    Their number is a multiple of the tasks that run at once, so that none runs alone at the end.
+    """
     rounds = -(-count // (MAX_TASK_ELEMENTS * chunks))
-    return rounds * chunks
-
-
-def _bounds(count: int, parts: int) -> list[tuple[int, int]]:
-    """`range(count)` in at most `parts` runs of nearly equal length, none empty."""
-    parts = min(parts, count)
+    parts = min(rounds * chunks, count)
     return [(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
 
@@ -170,7 +167,10 @@ def _bind_and_blind(
     bound = bind_tokens(tokens, session_id=session_id, run=run, partition=partition)
     text = bound.tobytes().hex()
     width = 2 * bound.shape[1]
-    return blind(key, [text[start : start + width] for start in range(0, len(text), width)])
+    try:
+        return blind(key, [text[start : start + width] for start in range(0, len(text), width)])
+    except RuntimeError:  # what the library raises; its text could quote an element
+        raise EngineFailure("the library could not blind our own elements") from None
 
 
 def _merge(chunks: tuple[bytes, ...]) -> bytes:
@@ -208,21 +208,19 @@ def _check_unrelated(field: str, points: Rows, *others: Rows) -> None:
         raise PeerViolation("points are repeated or reflected", field=field)
 
 
-def _blind_again(key: bytes, points: bytes) -> bytes:
+def _blind_again(field: str, key: bytes, points: bytes) -> bytes:
     try:
         return openmined.blinded_again(key, points)
     except PointRejected:
-        raise MalformedMessage("a point is not on the curve", field="request") from None
+        raise MalformedMessage("a point is not on the curve", field=field) from None
 
 
-def _common(key: bytes, setup: bytes, response: bytes) -> NDArray[np.int64]:
-    try:
-        positions = np.array(openmined.common_positions(key, setup, response), dtype=np.int64)
-    except PointRejected:
-        raise MalformedMessage("a point is not on the curve", field="response") from None
-    if not np.all((positions >= 0) & (positions < len(response) // POINT_SIZE)):
-        raise EngineFailure("the library returned a position outside of the response")
-    return positions
+def _hits(
+    unblinded: bytes, setup: bytes, groups: NDArray[np.int64], group_of_row: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The rows of the receiver's tokens whose unblinded point is in the setup."""
+    hit_groups = groups[contained(_rows(unblinded), _rows(setup))]
+    return np.flatnonzero(np.isin(group_of_row, hit_groups[hit_groups != _DUMMY])).astype(np.int64)
 
 
 def _rows(data: bytes) -> Rows:

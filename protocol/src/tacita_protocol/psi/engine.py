@@ -12,7 +12,7 @@ the generator, ends the match and resumes nothing: an engine has no retries.
 
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -44,7 +44,7 @@ class Task:
     for a process of our own."""
 
     function: Callable[..., Any]
-    arguments: tuple[Any, ...]
+    arguments: tuple[Any, ...] = field(repr=False)  # keys and tokens must not get into a log line
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Compute:
 class Send:
     """Send `data` to the peer as one message; `final`: the last one of this side in this run."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     final: bool = False
 
 
@@ -83,7 +83,7 @@ class RunParameters:
         chunks: tasks that this host can run at once.
     """
 
-    session_id: bytes
+    session_id: bytes = field(repr=False)
     run: int
     partition: int
     receiver_count: int

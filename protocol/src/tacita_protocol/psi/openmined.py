@@ -15,6 +15,7 @@ POINT_SIZE = 33
 LIBRARY = f"openmined-psi {openmined.__version__}"
 """Name and version of the library, for receipts."""
 
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (FIPS 186-4 D.1.2.3)
 _UNUSED_FALSE_POSITIVE_RATE = 2**-40  # the exact data structure has none, the call demands one
 
 
@@ -40,8 +41,16 @@ def blinded_request(key: bytes, elements: list[str]) -> bytes:
     return b"".join(request.encrypted_elements)
 
 
+def inverse(key: bytes) -> bytes:
+    """The scalar that takes `key` off again: blinding with both gives the point back."""
+    return pow(int.from_bytes(key, "big"), -1, _ORDER).to_bytes(32, "big")
+
+
 def blinded_again(key: bytes, points: bytes) -> bytes:
     """point^key of each packed point, in their order.
+
+    With an inverse key this unblinds. The library's own last step does the same, but reads the whole setup into a set
+    of 500 bytes an element first, once in every process.
 
     Raises:
         PointRejected: one of them is not on the curve.
@@ -52,22 +61,6 @@ def blinded_again(key: bytes, points: bytes) -> bytes:
     except RuntimeError as error:
         raise PointRejected("a point is not on the curve") from error
     return b"".join(response.encrypted_elements)
-
-
-def common_positions(key: bytes, setup: bytes, response: bytes) -> list[int]:
-    """Positions in `response` whose point, with `key` taken off, is in `setup`. Order unspecified.
-
-    Raises:
-        PointRejected: a point of the response is not on the curve.
-    """
-    sender_set = openmined.ServerSetup()
-    sender_set.raw.encrypted_elements.extend(_split(setup))
-    answer = openmined.Response(encrypted_elements=_split(response))
-    try:
-        positions = openmined.client.CreateFromKey(key, reveal_intersection=True).GetIntersection(sender_set, answer)
-    except RuntimeError as error:
-        raise PointRejected("a point is not on the curve") from error
-    return [int(position) for position in positions]
 
 
 def _split(points: bytes) -> list[bytes]:

@@ -46,6 +46,12 @@ def group_equal(rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return order[starts], group_of_row
 
 
+def contained(rows: Rows, others: Rows) -> NDArray[np.bool_]:
+    """For each of `rows` whether it is one of `others`."""
+    _, group_of_row = group_equal(np.concatenate((rows, others)))
+    return np.isin(group_of_row[: len(rows)], group_of_row[len(rows) :])
+
+
 def _order(rows: Rows) -> NDArray[np.int64]:
     return np.lexsort(_columns(rows)[::-1]).astype(np.int64, copy=False)  # lexsort: the last key is the first to count
 

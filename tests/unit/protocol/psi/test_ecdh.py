@@ -6,15 +6,17 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+import private_set_intersection.python as library
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tacita_protocol.crypto.randomness import random_bytes, random_permutation, random_tokens
-from tacita_protocol.errors import LimitExceeded
+from tacita_protocol.errors import EngineFailure, LimitExceeded
 from tacita_protocol.identifiers.token import Tokens
+from tacita_protocol.psi import openmined
 from tacita_protocol.psi.ecdh import MAX_ELEMENTS, EcdhEngine
-from tacita_protocol.psi.engine import Compute, Receive, RunParameters, Send, Task, run_locally
+from tacita_protocol.psi.engine import Action, Compute, Receive, RunParameters, Send, Task, run_locally
 from tacita_protocol.psi.padding import padded_count
 
 ENGINE = EcdhEngine()
@@ -181,10 +183,48 @@ def test_each_sides_last_message_is_marked_as_final_and_fits_the_limit() -> None
     assert finals == {"receiver": [True], "sender": [False, True]}
 
 
+def test_unblinding_finds_what_the_library_finds() -> None:
+    """Its own last step is the oracle for ours, which takes the key off with the inverse scalar."""
+    elements = [row.tobytes().hex() for row in random_tokens(40)]
+    server = library.server.CreateWithNewKey(reveal_intersection=True)
+    key = openmined.new_key()
+    setup = server.CreateSetupMessage(1e-9, 30, elements[10:], library.DataStructure.RAW)
+    client = library.client.CreateFromKey(key, reveal_intersection=True)
+    response = server.ProcessRequest(client.CreateRequest(elements[:20]))
+    points = openmined.blinded_again(openmined.inverse(key), b"".join(response.encrypted_elements))
+    held = set(setup.raw.encrypted_elements)
+    found = [i for i in range(20) if points[33 * i : 33 * (i + 1)] in held]
+    assert found == sorted(client.GetIntersection(setup, response)) == list(range(10, 20))
+
+
+def test_a_failure_of_the_library_names_no_element() -> None:
+    p = parameters(random_tokens(64), random_tokens(64))
+    steps = ENGINE.send(random_tokens(64), p)
+    (prepare,) = compute(next(steps)).tasks
+    task = compute(steps.send(inline((prepare,)))).tasks[0]
+    function, _key, *rest = task.arguments
+    with pytest.raises(EngineFailure) as caught:
+        task.function(function, bytes(32), *rest)  # zero is no key
+    assert caught.value.__suppress_context__
+
+
+def test_nothing_secret_is_in_the_text_of_an_action() -> None:
+    tokens = random_tokens(64)
+    p = parameters(tokens, tokens)
+    shown = f"{next(ENGINE.send(tokens, p))} {p} {Send(tokens.tobytes())}"
+    assert "function" in shown
+    assert not any(text in shown for text in ("session_id", "arguments", "data", "array"))
+
+
+def compute(action: Action) -> Compute:
+    assert isinstance(action, Compute)
+    return action
+
+
 def test_more_tokens_than_agreed_are_refused() -> None:
     p = parameters(random_tokens(64), random_tokens(64))
     for steps in (ENGINE.receive(random_tokens(65), p), ENGINE.send(random_tokens(65), p)):
-        (task,) = next(steps).tasks  # type: ignore[union-attr]  # the first action is the preparation
+        (task,) = compute(next(steps)).tasks
         with pytest.raises(LimitExceeded):
             task.function(*task.arguments)
 

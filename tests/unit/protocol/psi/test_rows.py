@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tacita_protocol.psi.rows import Rows, distinct, group_equal, sort_rows, strictly_ascending
+from tacita_protocol.psi.rows import Rows, contained, distinct, group_equal, sort_rows, strictly_ascending
 
 # Few distinct bytes in few places: equal rows, equal prefixes and differences in every word are all frequent.
 POINTS = st.lists(st.tuples(st.integers(0, 32), st.sampled_from([1, 127, 128, 255])), max_size=30)
@@ -53,3 +53,11 @@ def test_equal_rows_share_a_group(choices: list[tuple[int, int]]) -> None:
     representatives, group_of_row = group_equal(rows)
     assert len(representatives) == len(set(as_bytes(rows)))
     assert as_bytes(rows[representatives[group_of_row]]) == as_bytes(rows)
+
+
+@settings(deadline=None)
+@given(POINTS, POINTS)
+def test_contained_means_one_of_the_others(choices: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
+    rows, haystack = rows_of(choices, 33), rows_of(others, 33)
+    listed = set(as_bytes(haystack))
+    assert contained(rows, haystack).tolist() == [row in listed for row in as_bytes(rows)]
