@@ -1,0 +1,133 @@
+"""The ecdh engine on two cores, both roles, beside the library that it stands on, in one thread."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import private_set_intersection.python as openmined
+from numpy.typing import NDArray
+
+from bench.report import Figure, progress
+from tacita_protocol.crypto.randomness import random_bytes, random_permutation, random_tokens
+from tacita_protocol.identifiers.token import Tokens
+from tacita_protocol.psi.ecdh import EcdhEngine
+from tacita_protocol.psi.engine import RunParameters, Task, run_locally
+from tacita_protocol.psi.openmined import LIBRARY
+from tacita_protocol.psi.padding import padded_count
+
+WORKERS = 2
+ROUNDS = 2
+"""Ours and the peer's take turns; the best of each counts, because other work on the machine only ever adds."""
+
+
+def ecdh_2_16() -> Iterator[Figure]:
+    """2^16 elements against 2^16, half of them common: ours in a pool of two against the library in one thread."""
+    n = 2**16
+    receiver = random_tokens(n)
+    sender = np.concatenate((receiver[::2], random_tokens(n // 2)))[random_permutation(n)]
+    expected = np.arange(0, n, 2)
+
+    ours, theirs, efficiencies = [], [], []
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as executor:
+        pool = _TimedPool(executor)
+        pool.warm_up()
+        for _ in range(ROUNDS):
+            pool.reset()
+            wall, cpu, rows = _measured(lambda: _match(receiver, sender, pool.run))
+            _require(np.array_equal(rows, expected))
+            ours.append(wall)
+            efficiencies.append(pool.seconds / (WORKERS * wall))
+            progress(
+                f"  ours: {wall:.2f} s, pool efficiency {efficiencies[-1]:.1%}, tasks {pool.seconds:.2f} s "
+                f"({pool.cpu_seconds:.2f} CPU s; much less means that the machine is busy), outside {cpu:.2f} CPU s"
+            )
+
+            wall, cpu, count = _measured(lambda: _match_by_library(receiver, sender))
+            _require(count == len(expected))
+            theirs.append(wall)
+            progress(f"  {LIBRARY}, one thread: {wall:.2f} s, {cpu:.2f} CPU s")
+    progress(f"  pool efficiency: {max(efficiencies):.1%}")
+    yield Figure("ecdh.2^16", n, round(min(ours), 3), "s", f"{LIBRARY}, one thread", round(min(ours) / min(theirs), 3))
+    yield Figure("ecdh.2^16.pool-efficiency", n, round(100 * max(efficiencies), 1), "%")
+
+
+def match_locally(receiver: Tokens, sender: Tokens, pool: Executor) -> NDArray[np.int64]:
+    """One match of the engine with both roles on `pool`; returns the receiver's rows that the sender holds too."""
+
+    def run(tasks: tuple[Task, ...]) -> list[Any]:
+        return [future.result() for future in [pool.submit(task.function, *task.arguments) for task in tasks]]
+
+    return _match(receiver, sender, run)
+
+
+def _match(receiver: Tokens, sender: Tokens, run_tasks: Callable[[tuple[Task, ...]], list[Any]]) -> NDArray[np.int64]:
+    engine = EcdhEngine()
+    p = RunParameters(
+        session_id=random_bytes(32),
+        run=0,
+        partition=0,
+        receiver_count=padded_count(len(receiver)),
+        sender_count=padded_count(len(sender)),
+        chunks=WORKERS,
+    )
+    return run_locally(engine.receive(receiver, p), engine.send(sender, p), run_tasks=run_tasks)
+
+
+def _match_by_library(receiver: Tokens, sender: Tokens) -> int:
+    """As its documentation shows it, messages through protobuf, without our padding, binding and checks."""
+    asked, held = [row.tobytes().hex() for row in receiver], [row.tobytes().hex() for row in sender]
+    server = openmined.server.CreateWithNewKey(reveal_intersection=True)
+    client = openmined.client.CreateWithNewKey(reveal_intersection=True)
+    setup = server.CreateSetupMessage(1e-9, len(asked), held, openmined.DataStructure.RAW)
+    response = server.ProcessRequest(client.CreateRequest(asked))
+    return len(client.GetIntersection(setup, response))
+
+
+class _TimedPool:
+    """Runs an engine's tasks in worker processes and adds up how long these were at work."""
+
+    def __init__(self, executor: ProcessPoolExecutor) -> None:
+        self.seconds = self.cpu_seconds = 0.0
+        self._executor = executor
+
+    def reset(self) -> None:
+        """Start adding from zero."""
+        self.seconds = self.cpu_seconds = 0.0
+
+    def warm_up(self) -> None:
+        """Start the workers and let them import, which is no part of a match."""
+        tokens = random_tokens(64)
+        _match(tokens, tokens, self.run)
+
+    def run(self, tasks: tuple[Task, ...]) -> list[Any]:
+        futures = [self._executor.submit(_timed, task) for task in tasks]
+        results = [future.result() for future in futures]
+        self.seconds += sum(seconds for _, seconds, _ in results)
+        self.cpu_seconds += sum(cpu_seconds for _, _, cpu_seconds in results)
+        return [result for result, _, _ in results]
+
+
+def _timed(task: Task) -> tuple[Any, float, float]:
+    start, start_cpu = time.perf_counter(), time.process_time()
+    result = task.function(*task.arguments)
+    return result, time.perf_counter() - start, time.process_time() - start_cpu
+
+
+def _measured(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Wall seconds, CPU seconds of this process, and the result."""
+    before = os.times()
+    start = time.perf_counter()
+    result = work()
+    wall = time.perf_counter() - start
+    after = os.times()
+    return wall, after.user + after.system - before.user - before.system, result
+
+
+def _require(condition: bool) -> None:
+    """A figure for a wrong result is worth nothing."""
+    if not condition:
+        raise RuntimeError("the match is wrong")

@@ -1,0 +1,26 @@
+"""Every benchmark by its name. Modules are imported when a benchmark runs: worker processes import the main module."""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+
+from bench.report import Figure
+
+BENCHMARKS: Mapping[str, str] = {
+    "ecdh.2^16": "bench.ecdh:ecdh_2_16",
+    "path.ecdh.2^16": "bench.path:path_ecdh_2_16",
+    "cli.help": "bench.start:cli_help",
+    "start.broker": "bench.start:start_broker",
+}
+"""Name -> `module:function`. A function takes nothing and returns figures, the first of which has the same name."""
+
+
+def selected(name: str) -> list[str]:
+    """The benchmarks that `name` stands for: `all`, one of them, or all that begin with `name.`."""
+    return [known for known in BENCHMARKS if name in ("all", known) or known.startswith(f"{name}.")]
+
+
+def benchmark(name: str) -> Callable[[], Iterable[Figure]]:
+    """The function behind a name of `BENCHMARKS`."""
+    module, _, function = BENCHMARKS[name].partition(":")
+    found: Callable[[], Iterable[Figure]] = getattr(import_module(module), function)
+    return found
