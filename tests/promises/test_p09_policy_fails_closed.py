@@ -1,4 +1,4 @@
-"""Promise 9 in the small: real faults of real policies, each denied with its own reason, and what follows works."""
+"""Promise 9: policy fails closed. Real faults of real policies, each denied with its own reason; what follows works."""
 
 import asyncio
 import os

@@ -21,7 +21,7 @@ IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith("__main__") and ".migrations." not in module.name:  # run by Alembic, not imported
         importlib.import_module(module.name)
 print(*sorted({name.partition(".")[0] for name in sys.modules if name.startswith("tacita_")}))
 """
