@@ -123,7 +123,7 @@ class MemoryBroker:
         time: int = NOW,
         items: Mapping[str, str] | None = None,
     ) -> bytes:
-        """The decision with its opening entry, as JSON; ``items`` replace or add what the entry discloses."""
+        """The decision with its opening entry, as JSON; `items` replace or add what the entry discloses."""
         logged = self.log.log_match_entry(
             opening_items(request, decision) | dict(items or {}), time=time, cosigners=cosigners
         )
@@ -166,7 +166,7 @@ class MemoryBroker:
 
 
 class SessionPair:
-    """Both sessions of one match. ``reach(state)`` runs the honest way up to a state of both sides."""
+    """Both sessions of one match. `reach(state)` runs the honest way up to a state of both sides."""
 
     def __init__(
         self,
@@ -205,7 +205,7 @@ class SessionPair:
         return self.requester.state, self.responder.state
 
     def reach(self, state: State) -> "SessionPair":
-        """The honest way to ``state`` (GRANTED, ACCEPTED, OPEN, CONFIRMED, MATCHING or CLOSING)."""
+        """The honest way to `state` (GRANTED, ACCEPTED, OPEN, CONFIRMED, MATCHING or CLOSING)."""
         steps = {
             State.GRANTED: self._to_granted,
             State.ACCEPTED: self._to_accepted,

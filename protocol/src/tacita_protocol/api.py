@@ -1,7 +1,7 @@
 """Bodies of the broker's HTTP routes, shared by the broker and the SDK.
 
-Signed things travel as DSSE envelopes in text form and are verified with ``statements.statement``; declared here is
-only the wrapping. ``parse_body`` is the one way in: strict JSON first, then the model.
+Signed things travel as DSSE envelopes in text form and are verified with `statements.statement`; declared here is
+only the wrapping. `parse_body` is the one way in: strict JSON first, then the model.
 """
 
 from enum import StrEnum
@@ -46,7 +46,7 @@ P = TypeVar("P", bound=Part)
 def parse_body(cls: type[P], data: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> P:
     """Parse a body strictly (duplicate keys, integer range, depth, unknown fields).
 
-    Raises ``MalformedMessage`` naming the field, or ``LimitExceeded``.
+    Raises `MalformedMessage` naming the field, or `LimitExceeded`.
     """
     return parse_part(cls, data, what="body", max_bytes=max_bytes)
 
@@ -70,7 +70,7 @@ class EnrolRequest(Part):
 
 
 class LoggedCard(Part):
-    """The public log entry of a card, with its inclusion proof (``tlog-proof`` text)."""
+    """The public log entry of a card, with its inclusion proof (`tlog-proof` text)."""
 
     entry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=4096)]
     proof: Note
@@ -167,7 +167,7 @@ class InboxEventType(StrEnum):
 
 
 class InboxEvent(Part):
-    """``match`` is set for every type but ``agreement``, which sets ``agreement``."""
+    """`match` is set for every type but `agreement`, which sets `agreement`."""
 
     seq: Annotated[int, Field(ge=1, le=2**53 - 1)]
     type: InboxEventType
@@ -183,7 +183,7 @@ class InboxEvent(Part):
 
 
 class Inbox(Part):
-    """Events after the asked position; ``next`` is the position to ask from next."""
+    """Events after the asked position; `next` is the position to ask from next."""
 
     events: Annotated[tuple[InboxEvent, ...], Field(max_length=MAX_EVENTS)]
     next: Sequence
@@ -215,7 +215,7 @@ class TokenBody(Part):
 
 
 class WitnessNext(Part):
-    """The next checkpoint to cosign and the consistency proof from the witness's own size ``old``."""
+    """The next checkpoint to cosign and the consistency proof from the witness's own size `old`."""
 
     old: Sequence
     proof: Annotated[tuple[HashText, ...], Field(max_length=MAX_PROOF_HASHES)]
@@ -223,14 +223,14 @@ class WitnessNext(Part):
 
 
 class CosignatureBody(Part):
-    """A cosignature line over the checkpoint of ``size``."""
+    """A cosignature line over the checkpoint of `size`."""
 
     size: Sequence
     line: NoteLine
 
 
 class Problem(Part):
-    """A problem document (RFC 9457). ``type`` is ``urn:tacita:problem:<code>``; details never quote a value."""
+    """A problem document (RFC 9457). `type` is `urn:tacita:problem:<code>`; details never quote a value."""
 
     type: Annotated[str, StringConstraints(pattern=r"^urn:tacita:problem:[a-z0-9][a-z0-9.-]{0,63}$")]
     title: ShortText
@@ -244,11 +244,11 @@ class Problem(Part):
 
     @property
     def code(self) -> str:
-        """The last part of ``type``."""
+        """The last part of `type`."""
         return self.type.rpartition(":")[2]
 
 
 class Health(Part):
-    """Answer of ``GET /healthz``."""
+    """Answer of `GET /healthz`."""
 
     status: Literal["ok"]

@@ -16,7 +16,7 @@ PARTITION = 0
 
 @dataclass(frozen=True)
 class Received:
-    """A whole message of the peer; ``final`` if it is its last."""
+    """A whole message of the peer; `final` if it is its last."""
 
     data: bytes = field(repr=False)
     final: bool
@@ -30,7 +30,7 @@ class TranscriptPair:
         self.responder = Transcript(match_id, Direction.RESPONDER)
 
     def of(self, direction: Direction) -> Transcript:
-        """The chain over the frames that ``direction`` sends."""
+        """The chain over the frames that `direction` sends."""
         return self.requester if direction is Direction.REQUESTER else self.responder
 
 
@@ -91,6 +91,6 @@ class Channel:
     def _open(self, frame: bytes) -> tuple[bytes, bool]:
         opened = self._opener.open(frame)
         self._received.update(frame)  # whatever the peer's key sealed is evidence, also when its content is refused
-        if opened.run != RUN or opened.partition != PARTITION or self.peer_finished:
+        if opened.run != RUN or opened.partition != PARTITION:
             raise PeerViolation("a frame of a run or partition that this match does not have", field="frame.run")
         return opened.plaintext, opened.final

@@ -39,9 +39,9 @@ class VerifiedClosing:
 
 
 def verify_closing(data: bytes, *, context: SessionContext, facts: MatchFacts, now: int) -> VerifiedClosing:
-    """The closing in ``data`` (JSON of ``LoggedClosing``), if it holds in every respect.
+    """The closing in `data` (JSON of `LoggedClosing`), if it holds in every respect.
 
-    Raises ``MalformedMessage``, ``SignatureInvalid``, ``ProofInvalid``, ``LimitExceeded``, or ``PeerViolation`` with
+    Raises `MalformedMessage`, `SignatureInvalid`, `ProofInvalid`, `LimitExceeded`, or `PeerViolation` with
     the name of the field.
     """
     body = parse_part(LoggedClosing, data, what="closing", max_bytes=MAX_BODY_BYTES)

@@ -17,9 +17,9 @@ from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry
 def verify_decision(
     data: bytes, *, context: SessionContext, request: Signed[MatchRequest], now: int
 ) -> Granted | Denied:
-    """The decision in ``data`` (JSON of ``LoggedDecision``), if it holds in every respect.
+    """The decision in `data` (JSON of `LoggedDecision`), if it holds in every respect.
 
-    Raises ``MalformedMessage``, ``SignatureInvalid``, ``ProofInvalid``, ``LimitExceeded``, or ``PeerViolation`` with
+    Raises `MalformedMessage`, `SignatureInvalid`, `ProofInvalid`, `LimitExceeded`, or `PeerViolation` with
     the name of the field.
     """
     # 1. The broker said it, and it is a grant or a denial.
@@ -40,7 +40,7 @@ def verify_decision(
 
 
 def check_allowed(obligations: Obligations, *, request: MatchRequest, grant: Grant) -> None:
-    """The match as granted is one that ``obligations`` allow. Raises ``PeerViolation``."""
+    """The match as granted is one that `obligations` allow. Raises `PeerViolation`."""
     if request.mode not in obligations.modes:
         raise PeerViolation("the obligations do not allow this mode", field="obligations.modes")
     if request.result_to not in obligations.result_to:

@@ -1,4 +1,4 @@
-"""What ``receive`` reports. Values that must not reach a log are kept out of ``repr``."""
+"""What `receive` reports. Values that must not reach a log are kept out of `repr`."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -66,7 +66,7 @@ class PeerFinished:
 
 @dataclass(frozen=True)
 class Closed:
-    """The closing entry is in the witnessed log. ``may_release``: the result may be shown to the side it is for."""
+    """The closing entry is in the witnessed log. `may_release`: the result may be shown to the side it is for."""
 
     outcome: Outcome
     peer_receipt: Signed[Receipt] | None

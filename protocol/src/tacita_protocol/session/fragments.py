@@ -17,7 +17,7 @@ _GOES_ON = 1
 
 
 def fragment(message: bytes, *, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
-    """The frame plaintexts for ``message``, at least one."""
+    """The frame plaintexts for `message`, at least one."""
     view = memoryview(message)
     last = max(0, len(message) - 1) // piece_bytes
     for number in range(last + 1):
@@ -26,7 +26,7 @@ def fragment(message: bytes, *, piece_bytes: int = PIECE_BYTES) -> Iterator[byte
 
 
 class Assembler:
-    """Puts the peer's messages together again, never holding more than ``max_message_bytes``."""
+    """Puts the peer's messages together again, never holding more than `max_message_bytes`."""
 
     def __init__(self, max_message_bytes: int, *, piece_bytes: int = PIECE_BYTES) -> None:
         self._max = max_message_bytes
@@ -35,9 +35,9 @@ class Assembler:
         self._size = 0
 
     def add(self, plaintext: bytes, *, final: bool) -> bytes | None:
-        """The message that ``plaintext`` completes, or None if it goes on.
+        """The message that `plaintext` completes, or None if it goes on.
 
-        ``final`` is the frame's flag. Raises ``MalformedMessage``, ``PeerViolation`` or ``LimitExceeded``.
+        `final` is the frame's flag. Raises `MalformedMessage`, `PeerViolation` or `LimitExceeded`.
         """
         mark = plaintext[:1]
         if mark not in (bytes((_ENDS,)), bytes((_GOES_ON,))):

@@ -35,19 +35,19 @@ class SessionKeys:
     responder: bytes = field(repr=False)
 
     def of(self, direction: Direction) -> bytes:
-        """The key of the frames that ``direction`` sends."""
+        """The key of the frames that `direction` sends."""
         return self.requester if direction is Direction.REQUESTER else self.responder
 
 
 def seal_secret(secret: bytes, to: SealingPublicKey, *, role: Role, match_id: bytes, sender: str) -> str:
-    """``secret`` sealed to the peer's ephemeral key, as base64url. ``role`` and ``sender`` are the sealing side's."""
+    """`secret` sealed to the peer's ephemeral key, as base64url. `role` and `sender` are the sealing side's."""
     return b64u(seal(secret, to, info=_secret_info(role, match_id, sender)))
 
 
 def unseal_secret(text: str, key: SealingKey, *, role: Role, match_id: bytes, sender: str) -> bytes:
-    """The peer's secret. ``role`` and ``sender`` are the peer's.
+    """The peer's secret. `role` and `sender` are the peer's.
 
-    Raises ``DecryptionFailed`` when it was sealed to another key or for another match, role or sender.
+    Raises `DecryptionFailed` when it was sealed to another key or for another match, role or sender.
     """
     secret = unseal(from_b64u(text, field="sealed_secret"), key, info=_secret_info(role, match_id, sender))
     if len(secret) != SECRET_BYTES:
@@ -58,7 +58,7 @@ def unseal_secret(text: str, key: SealingKey, *, role: Role, match_id: bytes, se
 def derive_keys(
     s1: bytes, s2: bytes, *, request: Digest, grant: Digest, acceptance: Digest, opening: Digest
 ) -> SessionKeys:
-    """The keys of the session: ``s1`` is the responder's secret, ``s2`` the requester's."""
+    """The keys of the session: `s1` is the responder's secret, `s2` the requester's."""
     secret = s1 + s2
     digests = b"".join(bytes.fromhex(digest) for digest in (request, grant, acceptance, opening))
     return SessionKeys(

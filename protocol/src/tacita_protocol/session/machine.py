@@ -32,7 +32,7 @@ _CLOSABLE = frozenset(State) - {State.NEW, State.REQUESTED, State.CLOSED}
 
 
 class MatchSession:
-    """Base of both roles. Not made itself; see ``RequesterSession`` and ``ResponderSession``."""
+    """Base of both roles. Not made itself; see `RequesterSession` and `ResponderSession`."""
 
     role: ClassVar[Role]
     _TAKES: ClassVar[Mapping[MessageKind, frozenset[State]]]
@@ -69,7 +69,7 @@ class MatchSession:
 
     @property
     def session_id(self) -> bytes:
-        """32 bytes that only the two sides know. ``RuntimeError`` while there are no keys, or no longer."""
+        """32 bytes that only the two sides know. `RuntimeError` while there are no keys, or no longer."""
         if self._channel is None:
             raise RuntimeError("the session has no keys in this state")
         return self._channel.session_id
@@ -80,16 +80,16 @@ class MatchSession:
         return self._receipt
 
     def takes(self, kind: MessageKind) -> bool:
-        """Whether ``receive`` may be given a message of this kind now (rule 1)."""
+        """Whether `receive` may be given a message of this kind now (rule 1)."""
         if kind is MessageKind.CLOSING:
             return self._state in _CLOSABLE and not self._closing_taken and bool(self._grant or self._denial)
         return self._state in self._TAKES.get(kind, frozenset())
 
     def receive(self, kind: MessageKind, data: bytes, now: int) -> list[Event]:
-        """Take one message: an envelope, a frame, or JSON of ``LoggedDecision`` or ``LoggedClosing``.
+        """Take one message: an envelope, a frame, or JSON of `LoggedDecision` or `LoggedClosing`.
 
-        ``now`` is unix seconds. Raises ``RuntimeError`` when the state does not take this kind (rule 1), and a
-        ``ProtocolError`` for bad data, which ends the session (rule 2).
+        `now` is unix seconds. Raises `RuntimeError` when the state does not take this kind (rule 1), and a
+        `ProtocolError` for bad data, which ends the session (rule 2).
         """
         if not self.takes(kind):
             raise RuntimeError(f"a session in state {self._state} takes no {kind}")
@@ -119,7 +119,7 @@ class MatchSession:
         return outgoing
 
     def send_message(self, data: bytes, *, final: bool) -> None:
-        """Queue one message of the engine; ``final`` marks this side's last. Only once the peer has confirmed."""
+        """Queue one message of the engine; `final` marks this side's last. Only once the peer has confirmed."""
         channel = self._require_channel(State.CONFIRMED, State.MATCHING)
         if channel.finished:
             raise RuntimeError("this side has sent its final message")
@@ -135,21 +135,21 @@ class MatchSession:
     def finish(self, *, elements_charged: int, custody: Digest, now: int) -> None:
         """Sign and queue the receipt of a completed match and forget the keys (rule 7).
 
-        ``custody`` is SHA-256(salt || custody head) from before the match's result.
+        `custody` is SHA-256(salt || custody head) from before the match's result.
         """
         channel = self._require_channel(State.MATCHING)
         if not (channel.finished and channel.peer_finished):
             raise RuntimeError("a match is finished by both sides' final messages")
         self._charged = elements_charged
-        self._forget()
         self._queue_receipt(now, custody, step=None)
+        self._forget()
         self._state = State.CLOSING
 
     def abort(self, *, now: int, custody: Digest | None = None) -> None:
         """End the session early: forget the keys, queue the signed abort receipt, drop whatever else was queued.
 
         Without effect once a receipt is signed, and where none is due (denied, refused, closed). Before the request was
-        sent there is nothing to receipt. ``custody`` defaults to the one of the context.
+        sent there is nothing to receipt. `custody` defaults to the one of the context.
         """
         if self._state in _RUNNING or self._state is State.NEW:
             self._end(now, custody or self._context.custody)
@@ -171,7 +171,7 @@ class MatchSession:
         self._state = State.GRANTED
 
     def _limit_time(self, deadline: int) -> None:
-        """The match must be over by ``deadline``; the earliest that anybody demands counts."""
+        """The match must be over by `deadline`; the earliest that anybody demands counts."""
         self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
 
     def _require_grant(self) -> Signed[Grant]:

@@ -23,8 +23,8 @@ from tacita_protocol.statements.vocabulary import ResultTo, Role
 class RequesterSession(MatchSession):
     """The requester's session; queues the request at once.
 
-    ``request`` is this partner's own signed request, and ``ephemeral`` the secret half of the key it names: fresh,
-    used for nothing else, kept nowhere else. Raises ``ValueError`` when the three do not belong together.
+    `request` is this partner's own signed request, and `ephemeral` the secret half of the key it names: fresh,
+    used for nothing else, kept nowhere else. Raises `ValueError` when the three do not belong together.
     """
 
     role = Role.REQUESTER

@@ -23,9 +23,9 @@ from tacita_protocol.statements.vocabulary import Role
 class ResponderSession(MatchSession):
     """The responder's session, made from the requester's envelope as the broker delivered it.
 
-    Raises ``ProtocolError`` when the envelope is not the peer's request to this partner: then there is no session, and
-    nothing to receipt. The driver decides between ``accept`` and ``refuse`` after ``Granted``, and makes sure that a
-    grant is used once.
+    Raises `ProtocolError` when the envelope is not the peer's request to this partner: then there is no session, and
+    nothing to receipt. After `Granted` the driver checks what only a node knows (agreement, dataset and epoch,
+    policy, budget), makes sure that a grant is used once, and calls `accept` or `refuse`.
     """
 
     role = Role.RESPONDER
@@ -48,8 +48,8 @@ class ResponderSession(MatchSession):
     def accept(self, *, policy: Digest, obligations: Obligations, now: int) -> None:
         """Agree: seal this side's secret and queue the signed acceptance.
 
-        ``policy`` is the digest of the own policy bundle and ``obligations`` what it demands; ``ValueError`` if they do
-        not allow what was granted (refuse instead). Raises ``PeerViolation``, and ends the session, when the grant has
+        `policy` is the digest of the own policy bundle and `obligations` what it demands; `ValueError` if they do
+        not allow what was granted (refuse instead). Raises `PeerViolation`, and ends the session, when the grant has
         expired meanwhile.
         """
         self._require(State.GRANTED)
@@ -87,7 +87,7 @@ class ResponderSession(MatchSession):
         self._state = State.ACCEPTED
 
     def refuse(self, *, reasons: tuple[Reason, ...], policy: Digest | None, now: int) -> None:
-        """Say no: queue the signed refusal. ``policy`` is None when no policy was asked."""
+        """Say no: queue the signed refusal. `policy` is None when no policy was asked."""
         self._require(State.GRANTED)
         self._refusal = sign_statement(
             Refusal(

@@ -1,6 +1,6 @@
 """What a session is made with, the states it passes, and what it hands out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tacita_protocol.crypto.digest import Digest
@@ -45,10 +45,10 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Something to post: a signed envelope, or one frame with its ``sequence``. Persist a frame before posting it."""
+    """Something to post: a signed envelope, or one frame with its `sequence`. Persist a frame before posting it."""
 
     kind: MessageKind
-    data: bytes
+    data: bytes = field(repr=False)
     sequence: int | None = None
 
 
@@ -56,9 +56,9 @@ class Outgoing:
 class SessionContext:
     """Who talks to whom, whom they trust, and the limits.
 
-    ``peer_key`` comes from the card that was confirmed out of band, ``broker_key`` from the invitation; neither from
-    the broker's answers. ``sender_count`` is the padded size on the dataset's card: the grant must repeat it.
-    ``max_message_bytes`` bounds one engine message of the peer. ``custody`` is the salted custody head from before the
+    `peer_key` comes from the card that was confirmed out of band, `broker_key` from the invitation; neither from
+    the broker's answers. `sender_count` is the padded size on the dataset's card: the grant must repeat it.
+    `max_message_bytes` bounds one engine message of the peer. `custody` is the salted custody head from before the
     match; a receipt for a session that bad data ends cites it.
     """
 

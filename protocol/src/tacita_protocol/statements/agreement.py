@@ -42,7 +42,7 @@ class LegalBasis(Part):
 
 
 class Term(Part):
-    """Under these purposes and bases, the other party may ask about this dataset of ``owner``."""
+    """Under these purposes and bases, the other party may ask about this dataset of `owner`."""
 
     owner: PartnerId
     dataset: DatasetName
@@ -55,7 +55,7 @@ class Term(Part):
 
 
 class Caps(Part):
-    """At most ``units`` charged elements in any ``period_days`` days."""
+    """At most `units` charged elements in any `period_days` days."""
 
     units: Annotated[int, Field(ge=1, le=MAX_ELEMENTS)]
     period_days: Annotated[int, Field(ge=1, le=MAX_PERIOD_DAYS)]
@@ -87,11 +87,11 @@ class Agreement(Statement):
         return self
 
     def party(self, partner: str) -> Party | None:
-        """The side of ``partner``, or None if it is no party."""
+        """The side of `partner`, or None if it is no party."""
         return next((party for party in self.parties if party.partner == partner), None)
 
     def counterparty(self, partner: str) -> Party | None:
-        """The side that is not ``partner``, or None if ``partner`` is no party."""
+        """The side that is not `partner`, or None if `partner` is no party."""
         if self.party(partner) is None:
             return None
         return next(party for party in self.parties if party.partner != partner)
@@ -110,9 +110,9 @@ class Agreement(Statement):
         at: int,
         engine: str | None = None,
     ) -> Term | None:
-        """The first term that allows ``requester`` this match at time ``at`` (unix seconds), or None.
+        """The first term that allows `requester` this match at time `at` (unix seconds), or None.
 
-        Everything must be covered by *one* term; ``engine`` is checked when it is known already.
+        Everything must be covered by *one* term; `engine` is checked when it is known already.
         """
         if requester == owner or self.party(requester) is None or not self.not_before <= at < self.not_after:
             return None

@@ -1,6 +1,6 @@
 """What the two log entries of a match disclose to its parties, and what outcome a closing must name.
 
-Shared by the broker, which writes the entries, and the nodes, which demand exactly this. ``tlog.entry`` has the form of
+Shared by the broker, which writes the entries, and the nodes, which demand exactly this. `tlog.entry` has the form of
 entries; here is their content.
 """
 

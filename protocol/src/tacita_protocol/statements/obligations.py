@@ -34,7 +34,7 @@ class Obligations(Part):
 
 
 def strictest(a: Obligations, b: Obligations) -> Obligations:
-    """The obligations that satisfy both: what both permit, what either demands. Order follows ``a``."""
+    """The obligations that satisfy both: what both permit, what either demands. Order follows `a`."""
     return Obligations(
         modes=_both(a.modes, b.modes),
         engines=_both(a.engines, b.engines),

@@ -1,8 +1,8 @@
 """Who a partner is: its card, self-signed, compared between people by fingerprint."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tacita_protocol.statements.statement import Part, Signed, Statement
 from tacita_protocol.statements.vocabulary import (
@@ -54,6 +54,12 @@ class PartnerCard(Statement):
     """For log cosignatures only; the witness has the partner's id as its name."""
     contact: Text
     issued: UnixTime
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.signing_key == self.witness_key:
+            raise ValueError("one key serves two purposes")
+        return self
 
 
 def fingerprint(card: Signed[PartnerCard]) -> str:

@@ -9,7 +9,7 @@ from tacita_protocol.statements.vocabulary import Code, Text
 
 
 class Reason(Part):
-    """``code`` for programs, ``message`` a plain sentence for people; neither ever quotes an identifier."""
+    """`code` for programs, `message` a plain sentence for people; neither ever quotes an identifier."""
 
     code: Code
     message: Text

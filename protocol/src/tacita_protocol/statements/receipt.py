@@ -52,7 +52,7 @@ class FrameCounts(Part):
 
 
 class Receipt(Statement):
-    """Signed by one side. ``grant`` and ``engine`` are null only when the match ended before a grant was verified."""
+    """Signed by one side. `grant` and `engine` are null only when the match ended before a grant was verified."""
 
     TYPE: ClassVar[str] = "receipt"
 

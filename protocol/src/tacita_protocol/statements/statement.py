@@ -35,7 +35,7 @@ class Part(BaseModel):
 
 
 class Statement(Part):
-    """Something a partner or a broker says under signature. ``TYPE`` goes into the envelope's payload type."""
+    """Something a partner or a broker says under signature. `TYPE` goes into the envelope's payload type."""
 
     TYPE: ClassVar[str]
 
@@ -51,8 +51,8 @@ P = TypeVar("P", bound=Part)
 class Signed(Generic[S_co]):
     """A statement whose signatures were made or verified here.
 
-    ``envelope`` is the DSSE envelope as ASCII JSON text; ``digest`` is the SHA-256 of the payload, which is what other
-    statements cite; ``envelope_digest`` is the SHA-256 of the envelope, which is what public log entries hold.
+    `envelope` is the DSSE envelope as ASCII JSON text; `digest` is the SHA-256 of the payload, which is what other
+    statements cite; `envelope_digest` is the SHA-256 of the envelope, which is what public log entries hold.
     """
 
     envelope: str
@@ -72,14 +72,14 @@ def payload_of(body: Statement) -> bytes:
 
 
 def sign_statement(body: S, *keys: SigningKey) -> Signed[S]:
-    """Sign ``body`` with each of ``keys`` (in this order) and return it with its envelope."""
+    """Sign `body` with each of `keys` (in this order) and return it with its envelope."""
     payload = payload_of(body)
     envelope = dsse.sign(payload_type(type(body)), payload, *keys)
     return _signed(envelope, body, payload)
 
 
 def add_signature(signed: Signed[S], key: SigningKey) -> Signed[S]:
-    """``signed`` with one more signature over the same payload (an agreement's second party)."""
+    """`signed` with one more signature over the same payload (an agreement's second party)."""
     envelope = dsse.add_signature(signed.envelope.encode("ascii"), key)
     return _signed(envelope, signed.body, payload_of(signed.body))
 
@@ -87,8 +87,8 @@ def add_signature(signed: Signed[S], key: SigningKey) -> Signed[S]:
 def verify_statement(cls: type[S], envelope: str | bytes, *keys: VerifyKey) -> Signed[S]:
     """Check an envelope's signatures and parse what they cover.
 
-    Every key in ``keys`` must have signed, and nobody else. Raises ``SignatureInvalid``, ``LimitExceeded``,
-    ``UnsupportedVersion``, or ``MalformedMessage`` with the name (never the value) of the field at fault.
+    Every key in `keys` must have signed, and nobody else. Raises `SignatureInvalid`, `LimitExceeded`,
+    `UnsupportedVersion`, or `MalformedMessage` with the name (never the value) of the field at fault.
     """
     if not keys:
         raise RuntimeError("a statement is verified with at least one key")
@@ -108,7 +108,7 @@ def unverified(cls: type[S], envelope: str | bytes) -> S:
 def parse_part(cls: type[P], data: bytes, *, what: str, max_bytes: int) -> P:
     """Parse unsigned JSON (an API body, a proof beside a statement) as strictly as a statement.
 
-    ``what`` names the object in messages. Raises ``MalformedMessage`` or ``LimitExceeded``.
+    `what` names the object in messages. Raises `MalformedMessage` or `LimitExceeded`.
     """
     parse_json(data, max_bytes=max_bytes)  # duplicate keys, integer range, depth: pydantic's parser forgives these
     try:

@@ -1,7 +1,7 @@
 """Field types and closed sets that the statements share.
 
 Every string and every list has a limit here or beside its field: a peer controls all of them. Validators raise
-``ValueError`` with a constant text; the value itself never gets into a message.
+`ValueError` with a constant text; the value itself never gets into a message.
 """
 
 from collections.abc import Callable, Hashable
@@ -53,7 +53,7 @@ class Mode(StrEnum):
 
 
 class ResultTo(StrEnum):
-    """Which side of a match learns the result. This version serves ``requester`` only."""
+    """Which side of a match learns the result. This version serves `requester` only."""
 
     REQUESTER = "requester"
     OWNER = "owner"
@@ -123,7 +123,7 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 """A word of a closed list kept elsewhere (purpose, legal basis, engine, reason)."""
 NormaliserVersion = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}/[0-9]{1,4}$")]
-"""``kind/version`` of the rules that made the canonical forms, as ``phone/1``."""
+"""`kind/version` of the rules that made the canonical forms, as `phone/1`."""
 VersionText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,31}$")]
 ShortText = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=100)]
 Text = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=300)]
@@ -136,7 +136,7 @@ UnixTime = Annotated[int, Field(ge=0, le=MAX_UNIX_TIME)]
 """Seconds since 1970-01-01 UTC."""
 Count = Annotated[int, Field(ge=0, le=MAX_ELEMENTS)]
 PaddedCount = Annotated[int, Field(ge=1, le=MAX_ELEMENTS), AfterValidator(_bucket)]
-"""A count of elements rounded up to its bucket (``psi.padding``)."""
+"""A count of elements rounded up to its bucket (`psi.padding`)."""
 
 Jurisdictions = Annotated[tuple[Country, ...], Field(min_length=1, max_length=32), Distinct]
 Engines = Annotated[tuple[Code, ...], Field(min_length=1, max_length=4), Distinct]

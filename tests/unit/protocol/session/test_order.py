@@ -1,4 +1,4 @@
-"""Calls and messages in the wrong order are programming errors: ``RuntimeError``, and nothing changes."""
+"""Calls and messages in the wrong order are programming errors: `RuntimeError`, and nothing changes."""
 
 from collections.abc import Callable
 

@@ -81,6 +81,12 @@ def test_a_statement_is_of_one_type(statement: Statement) -> None:
                 verify_statement(type(other), envelope, KEY.verify_key)
 
 
+def test_no_two_types_have_the_same_fields() -> None:
+    """A digest covers the payload without its type, so a payload must belong to one type only."""
+    fields = [frozenset(type(statement).model_fields) for statement in STATEMENTS.values()]
+    assert len(set(fields)) == len(STATEMENTS)
+
+
 def test_both_parties_sign_an_agreement() -> None:
     one, two = key_named("first-bank"), key_named("safe-harbour")
     proposed = sign_statement(AGREEMENT, one)

@@ -116,7 +116,7 @@ def test_parties_by_name() -> None:
 
 
 def receipts(**changes: Any) -> tuple[Receipt, Receipt]:
-    """Both sides' receipts; ``changes`` are the responder's."""
+    """Both sides' receipts; `changes` are the responder's."""
     own = {"role": Role.RESPONDER, "partner": "safe-harbour", "custody": named("other"), "started": TIME - 60}
     return RECEIPT, RECEIPT.model_copy(update=own | changes)
 

@@ -61,7 +61,7 @@ def edited(statement: Statement, edit: Edit) -> bytes:
 
 
 def setting(path: str, value: Any) -> Edit:
-    """An edit that puts ``value`` at ``path`` (dots and indices)."""
+    """An edit that puts `value` at `path` (dots and indices)."""
     *steps, last = (int(step) if step.isdigit() else step for step in path.split("."))
 
     def edit(body: Any) -> None:
@@ -115,6 +115,11 @@ REFUSED: dict[str, tuple[Statement, Edit, str | None]] = {
     "padded key": (PARTNER_CARD, lambda body: body.update(signing_key=body["signing_key"] + "="), "signing_key"),
     "short key": (PARTNER_CARD, setting("signing_key", "AAAA"), "signing_key"),
     "key that is no point": (PARTNER_CARD, setting("signing_key", "_" * 42 + "8"), "signing_key"),
+    "one key for two purposes": (
+        PARTNER_CARD,
+        lambda body: body.update(witness_key=body["signing_key"]),
+        None,
+    ),
     "sealing key of another length": (MATCH_REQUEST, setting("ephemeral_key", SEALING_KEY[:-4]), "ephemeral_key"),
     "sealed secret with spare bits": (ACCEPTANCE, setting("sealed_secret", "AB"), "sealed_secret"),
     "sealed secret too long": (ACCEPTANCE, setting("sealed_secret", "A" * 4096), "sealed_secret"),
