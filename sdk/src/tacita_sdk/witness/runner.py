@@ -1,8 +1,8 @@
 """The witness at work: ask the broker for the next checkpoint, decide, remember, cosign, hand over; forever.
 
 A cosignature that the broker did not take is made and handed over again after each poll until it is taken or a newer
-one replaces it; so it is, once, after a restart. A refusal of ours is reported and retried at the longest pause: it means
-a fork, a rollback or a wrong key, and only people can resolve it. What the disk cannot hold ends the loop.
+one replaces it; so it is, once, after a restart. A refusal of ours is reported and retried at the longest pause: it
+means a fork, a rollback or a wrong key, and only people can resolve it. What the disk cannot hold ends the loop.
 """
 
 import asyncio

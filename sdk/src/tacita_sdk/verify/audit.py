@@ -1,0 +1,176 @@
+"""The offline audit: the whole log, and every match in the exports, in numbered steps (`steps.AuditStep`).
+
+Nothing is believed but the trust file. Each step proves its sentence or raises `VerificationFailed` with its number;
+a later step may rely on what an earlier one proved.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.errors import PeerViolation, ProofInvalid
+from tacita_protocol.statements.partner import PartnerCard
+from tacita_protocol.statements.statement import Signed
+from tacita_protocol.tlog.checkpoint import Checkpoint
+from tacita_protocol.tlog.trust import NO_QUORUM, TrustPolicy
+from tacita_sdk.node_api import AuditExport, ExportedMatch
+from tacita_sdk.verify.evidence import Cards, MatchEvidence, read_card, read_receipts, read_statements
+from tacita_sdk.verify.log_source import LogSource
+from tacita_sdk.verify.matches import (
+    check_closing,
+    check_deadline,
+    check_links,
+    check_opening,
+    check_transcripts,
+)
+from tacita_sdk.verify.steps import AuditStep, Step
+from tacita_sdk.verify.whole_log import QUORUM_PATIENCE_SECONDS, VerifiedLog, verify_log
+
+
+def verify_audit(
+    trust: TrustPolicy,
+    log: LogSource,
+    exports: Sequence[AuditExport],
+    checkpoints_seen: Sequence[bytes] = (),
+    *,
+    patience: float = QUORUM_PATIENCE_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Step]:
+    """Verify the log and the exported matches; what each step proved.
+
+    `checkpoints_seen` are notes from elsewhere (gossip, earlier audits) that must belong to the same log. A running log
+    has `patience` seconds to gather the quorum of its newest checkpoint. Raises VerificationFailed.
+    """
+    steps = [_check_trust(trust), _check_exports(exports)]
+    verified, log_steps = verify_log(trust, log, patience=patience, sleep=sleep)
+    steps += log_steps
+    cards, card_step = _check_cards(exports, verified)
+    steps.append(card_step)
+    matches, match_steps = _check_statements(exports, cards)
+    steps += match_steps
+    seen, entry_steps = _check_entries(matches, verified, trust, cards)
+    steps += entry_steps
+    steps += _check_endings(matches, verified)
+    steps.append(_check_consistency(trust, verified, seen, checkpoints_seen))
+    return steps
+
+
+def _check_trust(trust: TrustPolicy) -> Step:
+    if trust.quorum == NO_QUORUM:
+        raise AuditStep.TRUST_FILE.failed("it demands no witness, so nothing could be proved")
+    return AuditStep.TRUST_FILE.proved(f"one log, {len(trust.witnesses)} witnesses, and a quorum of them")
+
+
+def _check_exports(exports: Sequence[AuditExport]) -> Step:
+    with AuditStep.EXPORTS.checking():
+        for export in exports:
+            VerifyKey.from_text(export.broker_key)
+            if (export.broker, export.broker_key) != (exports[0].broker, exports[0].broker_key):
+                raise PeerViolation("the exports come from nodes of different brokers", field="broker_key")
+    count = sum(len(export.matches) for export in exports)
+    return AuditStep.EXPORTS.proved(f"{len(exports)} exports under one broker, {count} matches")
+
+
+def _check_cards(exports: Sequence[AuditExport], log: VerifiedLog) -> tuple[Cards, Step]:
+    cards: dict[str, Signed[PartnerCard]] = {}
+    for export in exports:
+        with AuditStep.CARDS.checking(f"export of {export.partner}"):
+            for envelope in export.cards:
+                card = read_card(envelope)
+                known = cards.setdefault(card.body.partner, card)
+                if known.digest != card.digest:
+                    raise PeerViolation("two different cards of one partner", field="cards")
+                if ("partner-card", card.envelope_digest) not in log.public:
+                    raise ProofInvalid("a card is not in the log")
+    return cards, AuditStep.CARDS.proved(f"{len(cards)} partner cards carry their own signature and are in the log")
+
+
+def _check_statements(exports: Sequence[AuditExport], cards: Cards) -> tuple[list[MatchEvidence], list[Step]]:
+    pairs: list[tuple[AuditExport, ExportedMatch, MatchEvidence]] = []
+    for export in exports:
+        for number, exported in enumerate(export.matches, start=1):
+            with AuditStep.STATEMENTS.checking(f"match {number} in the export of {export.partner}"):
+                pairs.append((export, exported, read_statements(export, exported, cards)))
+    for _, exported, match in pairs:
+        with AuditStep.RECEIPTS.checking(match.about):
+            read_receipts(match, exported, cards)
+    by_id: dict[str, MatchEvidence] = {}
+    for export, _, match in pairs:
+        with AuditStep.LINKS.checking(match.about):
+            check_links(match, export.broker)
+            _require_same(by_id.setdefault(match.match, match), match)
+    matches = [match for _, _, match in pairs]
+    receipts = sum(len(match.receipts) for match in matches)
+    return matches, [
+        AuditStep.STATEMENTS.proved(
+            f"requests, decisions and answers of {len(matches)} matches are signed by their makers"
+        ),
+        AuditStep.RECEIPTS.proved(f"{receipts} receipts are signed by their sides"),
+        AuditStep.LINKS.proved("request, decision, acceptance, open and receipts name each other by digest"),
+    ]
+
+
+def _require_same(first: MatchEvidence, other: MatchEvidence) -> None:
+    """Two exports of one match show the same statements and entries, as far as both have them."""
+    for name in ("request", "decision", "acceptance", "refusal", "open"):
+        one, two = getattr(first, name), getattr(other, name)
+        if one is not None and two is not None and one.digest != two.digest:
+            raise PeerViolation("two exports show different statements of one match", field=name)
+    for name in ("opening", "closing"):
+        one, two = getattr(first, name), getattr(other, name)
+        if one is not None and two is not None and one.entry != two.entry:
+            raise PeerViolation("two exports show different log entries of one match", field=name)
+
+
+def _check_entries(
+    matches: Sequence[MatchEvidence], log: VerifiedLog, trust: TrustPolicy, cards: Cards
+) -> tuple[list[tuple[str, Checkpoint]], list[Step]]:
+    seen: list[tuple[str, Checkpoint]] = []
+    opened = closed = 0
+    for match in matches:
+        with AuditStep.OPENINGS.checking(match.about):
+            if checkpoint := check_opening(match, log, trust, cards):
+                seen.append((match.about, checkpoint))
+                opened += 1
+    for match in matches:
+        with AuditStep.CLOSINGS.checking(match.about):
+            if checkpoint := check_closing(match, log, trust, cards):
+                seen.append((match.about, checkpoint))
+                closed += 1
+    return seen, [
+        AuditStep.OPENINGS.proved(f"{opened} opening entries are in the log, witnessed by others than the parties"),
+        AuditStep.CLOSINGS.proved(f"{closed} closing entries are in the log and cover exactly the receipts shown"),
+    ]
+
+
+def _check_endings(matches: Sequence[MatchEvidence], log: VerifiedLog) -> list[Step]:
+    compared = closed = 0
+    for match in matches:
+        with AuditStep.TRANSCRIPTS.checking(match.about):
+            compared += check_transcripts(match)
+    for match in matches:
+        with AuditStep.DEADLINES.checking(match.about):
+            closed += check_deadline(match, log.head.latest_cosign_time)
+    return [
+        AuditStep.TRANSCRIPTS.proved(
+            f"both sides of {compared} completed matches state the same transcripts and counts"
+        ),
+        AuditStep.DEADLINES.proved(f"{closed} matches were closed in time, {len(matches) - closed} may still go on"),
+    ]
+
+
+def _check_consistency(
+    trust: TrustPolicy, log: VerifiedLog, seen: Sequence[tuple[str, Checkpoint]], notes: Sequence[bytes]
+) -> Step:
+    checked: set[Checkpoint] = set()
+    for about, checkpoint in seen:
+        with AuditStep.CONSISTENCY.checking(about):
+            if checkpoint not in checked:
+                log.require_prefix(checkpoint)
+                checked.add(checkpoint)
+    for number, note in enumerate(notes, start=1):
+        with AuditStep.CONSISTENCY.checking(f"checkpoint {number} from elsewhere"):
+            checkpoint = trust.check_log_signature(note)
+            log.require_prefix(checkpoint)
+            checked.add(checkpoint)
+    return AuditStep.CONSISTENCY.proved(f"{len(checked)} checkpoints that were seen are earlier states of this log")

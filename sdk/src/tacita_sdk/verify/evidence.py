@@ -1,0 +1,142 @@
+"""The statements of one exported match, verified one by one: who signed what. How they fit together is in `matches`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from tacita_protocol.crypto import dsse
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.errors import MalformedMessage, PeerViolation
+from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
+from tacita_protocol.statements.grant import Denial, Grant
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.partner import PartnerCard
+from tacita_protocol.statements.receipt import Receipt
+from tacita_protocol.statements.statement import S, Signed, payload_type, unverified, verify_statement
+from tacita_protocol.statements.vocabulary import Role
+from tacita_protocol.tlog.entry import LoggedEntry
+from tacita_sdk.node_api import AuditExport, ExportedLogEntry, ExportedMatch
+
+Cards = Mapping[str, Signed[PartnerCard]]
+
+
+@dataclass
+class MatchEvidence:
+    """One match of one export, with every signature on its statements verified."""
+
+    exporter: str
+    match: str
+    role: Role
+    request: Signed[MatchRequest]
+    decision: Signed[Grant] | Signed[Denial] | None
+    acceptance: Signed[Acceptance] | None
+    refusal: Signed[Refusal] | None
+    open: Signed[Open] | None
+    opening: LoggedEntry | None
+    closing: LoggedEntry | None
+    receipts: dict[Role, Signed[Receipt]] = field(default_factory=dict)
+    """Those that the closing covers."""
+    own_receipt: Signed[Receipt] | None = None
+    opened_at: int = 0
+    closed_at: int = 0
+    """Coarse times of the two entries, unix seconds, once they are verified."""
+
+    @property
+    def about(self) -> str:
+        """How messages name this piece of evidence."""
+        return f"match {self.match} in the export of {self.exporter}"
+
+    @property
+    def grant(self) -> Signed[Grant] | None:
+        """The decision, if it is a grant."""
+        if self.decision is None or not isinstance(self.decision.body, Grant):
+            return None
+        return Signed(self.decision.envelope, self.decision.body, self.decision.digest, self.decision.envelope_digest)
+
+
+def read_card(envelope: str) -> Signed[PartnerCard]:
+    """A partner card, self-signed. Raises a ProtocolError."""
+    claimed = unverified(PartnerCard, envelope)
+    return verify_statement(PartnerCard, envelope, VerifyKey.from_text(claimed.signing_key))
+
+
+def read_statements(export: AuditExport, exported: ExportedMatch, cards: Cards) -> MatchEvidence:
+    """Verify request, decision, acceptance, refusal and open. Raises a ProtocolError."""
+    claimed = unverified(MatchRequest, exported.request)
+    request = verify_statement(MatchRequest, exported.request, _key(cards, claimed.requester))
+    requester, responder = _key(cards, request.body.requester), _key(cards, request.body.responder)
+    role = Role(exported.role)
+    own = request.body.requester if role is Role.REQUESTER else request.body.responder
+    if request.body.match != exported.match or own != export.partner:
+        raise PeerViolation("the request is of another match, or the exporter had another role", field="request")
+    return MatchEvidence(
+        exporter=export.partner,
+        match=exported.match,
+        role=role,
+        request=request,
+        decision=_decision(exported, VerifyKey.from_text(export.broker_key)),
+        acceptance=_optional(Acceptance, exported.acceptance, responder),
+        refusal=_optional(Refusal, exported.refusal, responder),
+        open=_optional(Open, exported.open, requester),
+        opening=_logged(exported.decision.logged if exported.decision else None),
+        closing=_logged(exported.closing.logged if exported.closing else None),
+    )
+
+
+def read_receipts(match: MatchEvidence, exported: ExportedMatch, cards: Cards) -> None:
+    """Verify the receipts under the closing, the exporter's own, and the refusal there. Raises a ProtocolError."""
+    partners = {Role.REQUESTER: match.request.body.requester, Role.RESPONDER: match.request.body.responder}
+
+    def read(envelope: str, role: Role) -> Signed[Receipt]:
+        receipt = verify_statement(Receipt, envelope, _key(cards, partners[role]))
+        if receipt.body.match != match.match or (receipt.body.role, receipt.body.partner) != (role, partners[role]):
+            raise PeerViolation("a receipt is of another match, role or partner", field="receipts")
+        return receipt
+
+    if exported.receipt is not None:
+        match.own_receipt = read(exported.receipt, match.role)
+    if exported.closing is None:
+        return
+    for role, envelope in (
+        (Role.REQUESTER, exported.closing.receipts.requester),
+        (Role.RESPONDER, exported.closing.receipts.responder),
+    ):
+        if envelope is not None:
+            match.receipts[role] = read(envelope, role)
+    covered = match.receipts.get(match.role)
+    if covered is not None and match.own_receipt is not None and covered.digest != match.own_receipt.digest:
+        raise PeerViolation("the closing covers another receipt than the exporter sent", field="receipts")
+    if exported.closing.refusal is not None:
+        covered_refusal = verify_statement(Refusal, exported.closing.refusal, _key(cards, partners[Role.RESPONDER]))
+        if match.refusal is not None and match.refusal.digest != covered_refusal.digest:
+            raise PeerViolation("the closing covers another refusal than the match had", field="refusal")
+        match.refusal = covered_refusal
+
+
+def _decision(exported: ExportedMatch, broker: VerifyKey) -> Signed[Grant] | Signed[Denial] | None:
+    if exported.decision is None:
+        return None
+    envelope = exported.decision.decision
+    if dsse.payload_type_of(envelope.encode("ascii", errors="replace")) == payload_type(Denial):
+        return verify_statement(Denial, envelope, broker)
+    return verify_statement(Grant, envelope, broker)
+
+
+def _optional(cls: type[S], envelope: str | None, key: VerifyKey) -> Signed[S] | None:
+    return None if envelope is None else verify_statement(cls, envelope, key)
+
+
+def _logged(exported: ExportedLogEntry | None) -> LoggedEntry | None:
+    if exported is None:
+        return None
+    try:
+        return LoggedEntry(entry=exported.entry, disclosures=exported.disclosures, proof=exported.proof)
+    except ValidationError:
+        raise MalformedMessage("not a log entry of this version", field="logged") from None
+
+
+def _key(cards: Cards, partner: str) -> VerifyKey:
+    if (card := cards.get(partner)) is None:
+        raise PeerViolation("the exports hold no card of a party to this match", field="cards")
+    return VerifyKey.from_text(card.body.signing_key)
