@@ -30,6 +30,7 @@ from tacita_protocol.statements.agreement import Agreement
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Part, unverified
 from tacita_protocol.tlog.note import NoteSigner
+from tests.support.memory_log import key_named
 
 URL = "http://broker.test"
 Answer = tuple[int, Part | None]
@@ -44,8 +45,8 @@ class BrokerSimulator:
 
     clock: Callable[[], int]
     name: str = "broker-one"
-    signing: SigningKey = field(default_factory=SigningKey.generate)
-    log: SigningKey = field(default_factory=SigningKey.generate)
+    signing: SigningKey = field(default_factory=lambda: key_named("simulated broker"))
+    log: SigningKey = field(default_factory=lambda: key_named("simulated log"))
     cards: dict[str, str] = field(default_factory=dict)
     datasets: dict[tuple[str, str, int], str] = field(default_factory=dict)
     agreements: list[tuple[str, str]] = field(default_factory=list)

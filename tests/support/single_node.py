@@ -14,6 +14,7 @@ from tacita_node.config import Limits, NodeDirectory, Settings
 from tacita_node.enrolment import Application, enrol
 from tacita_node.identity import Identity
 from tacita_node.services import NodeServices, open_services
+from tacita_node.storage import migrate
 from tacita_node.workers import ThreadWorkers
 from tacita_policies.bundle import Bundle
 from tacita_policies.embedded import EmbeddedDecisionPoint
@@ -21,6 +22,7 @@ from tacita_protocol.statements.vocabulary import PartnerKind
 from tests.support.broker_simulator import URL, BrokerSimulator
 
 NOW = 1_800_000_000
+BUNDLE = Bundle.load()
 PASSPHRASE = b"correct horse battery staple"
 
 
@@ -79,6 +81,28 @@ async def enrolled(
         )
 
 
+_prepared: dict[str, tuple[Identity, dict[str, bytes]]] = {}
+"""Identity and files of a partner's fresh node. Every simulated broker has the same keys, so they fit all of them."""
+
+
+async def prepared(root: Path, broker: BrokerSimulator, *, clock: Clock, partner: str, kind: PartnerKind) -> Identity:
+    """As `enrolled`, but a partner enrols once in a run of the tests and is copied afterwards: enrolling is slow."""
+    if partner not in _prepared:
+        identity = await enrolled(root, broker, clock=clock, partner=partner, kind=kind)
+        migrate(NodeDirectory(root).database)
+        _prepared[partner] = identity, {str(path.relative_to(root)): path.read_bytes() for path in _files(root)}
+    identity, files = _prepared[partner]
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    broker.cards[partner] = identity.card.envelope
+    return identity
+
+
+def _files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
 @asynccontextmanager
 async def opened(
     root: Path, broker: BrokerSimulator, identity: Identity, *, clock: Clock, limits: Limits | None = None
@@ -92,7 +116,7 @@ async def opened(
         clock=clock,
         transport=httpx2.ASGITransport(broker.app()),
         workers=ThreadWorkers(),
-        decision_point=EmbeddedDecisionPoint(Bundle.load()),  # started by its first decision
+        decision_point=EmbeddedDecisionPoint(BUNDLE),  # started by its first decision
     ) as services:
         yield services
 
@@ -108,7 +132,7 @@ async def running(
     limits: Limits | None = None,
 ) -> AsyncIterator[SingleNode]:
     """A node from nothing: enrolled, opened, with a token."""
-    identity = await enrolled(root, broker, clock=clock, partner=partner, kind=kind)
+    identity = await prepared(root, broker, clock=clock, partner=partner, kind=kind)
     async with opened(root, broker, identity, clock=clock, limits=limits) as services:
         token = await services.tokens.issue(Role.ANALYST)
         transport = httpx2.ASGITransport(create_app(services), raise_app_exceptions=False)

@@ -1,0 +1,1 @@
+"""Who may use the local API, and how much they may send."""

@@ -1,0 +1,129 @@
+"""Which partners this node knows, and whose keys count.
+
+The broker's list says who enrolled. A card counts here only after a person compared its fingerprint with the partner
+over another channel; another card for the same partner counts only after that was done again.
+"""
+
+import re
+from dataclasses import dataclass
+
+from tacita_node.agreements.tables import ConfirmedPartner
+from tacita_node.clock import Clock
+from tacita_node.data.custody import CustodyChain
+from tacita_node.identity import verify_card
+from tacita_node.problems import ProblemError
+from tacita_node.storage import Database
+from tacita_protocol.crypto.digest import constant_time_equal
+from tacita_protocol.errors import ProtocolError
+from tacita_protocol.statements.partner import PartnerCard, fingerprint
+from tacita_protocol.statements.statement import Signed
+from tacita_sdk.broker import BrokerClient
+from tacita_sdk.errors import BrokerProblem
+
+_SEPARATORS = re.compile(r"[\s:-]+")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class KnownPartner:
+    """A partner as the broker lists it. `confirmed`: this very card was confirmed here."""
+
+    card: Signed[PartnerCard]
+    confirmed: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """The card's fingerprint, for people."""
+        return fingerprint(self.card)
+
+
+class PartnerBook:
+    """The confirmed cards, beside the broker's list."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        own: str,
+        custody: CustodyChain,
+        broker: BrokerClient,
+        clock: Clock,
+        limit: int,
+    ) -> None:
+        self._database = database
+        self._own = own
+        self._custody = custody
+        self._broker = broker
+        self._clock = clock
+        self._limit = limit
+
+    async def known(self) -> list[KnownPartner]:
+        """Every other partner on the broker's list whose card verifies, by id. Raises what the broker raises."""
+        listed = await self._broker.partners()
+        if len(listed.partners) > self._limit:
+            raise ProblemError(502, "too-many-partners", f"The broker lists more than {self._limit} partners.")
+        known = []
+        for view in listed.partners:
+            try:
+                card = verify_card(view.card)
+            except ProtocolError:
+                continue  # a card that does not verify is nobody's
+            if card.body.partner == view.partner != self._own:
+                known.append(await self._beside_confirmed(card))
+        return sorted(known, key=lambda partner: partner.card.body.partner)
+
+    async def confirm(self, partner: str, text: str) -> KnownPartner:
+        """Confirms the card that the broker holds for `partner`, if `text` is its fingerprint. Raises `ProblemError`.
+
+        `text` is what the partner itself said over another channel; spaces, hyphens, colons and case do not matter.
+        """
+        if partner == self._own:
+            raise ProblemError(409, "own-card", "A node does not confirm its own card.")
+        said = _SEPARATORS.sub("", text).lower()
+        if _FINGERPRINT.fullmatch(said) is None:
+            raise ProblemError(422, "no-fingerprint", "A fingerprint is 64 hexadecimal digits; enter all of them.")
+        card = await self._listed_card(partner)
+        if not constant_time_equal(said.encode(), card.digest.encode()):
+            raise ProblemError(
+                409,
+                "fingerprint-mismatch",
+                "This is not the fingerprint of the card that the broker holds. Nothing was confirmed: ask the partner "
+                "again over another channel, and do not go on if it stays like this.",
+            )
+        async with self._database.write() as session:
+            row = await session.get(ConfirmedPartner, partner)
+            if row is None or row.digest != card.digest:
+                session.add(row := row or ConfirmedPartner(partner=partner))
+                row.card, row.digest, row.confirmed = card.envelope, card.digest, self._clock()
+                await self._custody.record("partner-confirmed", {"partner": partner, "card": card.digest}, session)
+        return KnownPartner(card, confirmed=True)
+
+    async def confirmed_card(self, partner: str) -> Signed[PartnerCard] | None:
+        """The confirmed card of a partner, verified again; None when there is none."""
+        async with self._database.read() as session:
+            row = await session.get(ConfirmedPartner, partner)
+        if row is None:
+            return None
+        card = verify_card(row.card)
+        if card.body.partner != partner or card.digest != row.digest:
+            raise RuntimeError("the stored card of a confirmed partner is not the one that was confirmed")
+        return card
+
+    async def _beside_confirmed(self, card: Signed[PartnerCard]) -> KnownPartner:
+        confirmed = await self.confirmed_card(card.body.partner)
+        return KnownPartner(card, confirmed is not None and confirmed.digest == card.digest)
+
+    async def _listed_card(self, partner: str) -> Signed[PartnerCard]:
+        try:
+            view = await self._broker.partner(partner)
+        except BrokerProblem as problem:
+            if problem.status == 404:
+                raise ProblemError(404, "no-such-partner", "The broker knows no such partner.") from None
+            raise
+        try:
+            card = verify_card(view.card)
+        except ProtocolError:
+            raise ProblemError(502, "card-invalid", "The card that the broker holds does not verify.") from None
+        if not card.body.partner == view.partner == partner:
+            raise ProblemError(502, "card-invalid", "The broker answered with another partner's card.")
+        return card

@@ -1,0 +1,45 @@
+"""The tasks that run beside the local API for as long as the node does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+
+from tacita_node.logs import places_of
+from tacita_node.services import NodeServices
+
+Background = Callable[[NodeServices, asyncio.Event], Awaitable[None]]
+STOP_SECONDS = 0.5
+"""How long tasks may take to end when they are cancelled."""
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def background(services: NodeServices, tasks: Mapping[str, Background]) -> AsyncIterator[None]:
+    """Runs `tasks` by name during the block and cancels them after it.
+
+    A task that ends on its own while the node runs is a defect: the node stops, because a node that no longer follows
+    its inbox or finishes its matches only looks alive.
+    """
+    running = [asyncio.create_task(_watched(name, task, services)) for name, task in tasks.items()]
+    try:
+        yield
+    finally:
+        services.stop.set()
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=STOP_SECONDS)
+
+
+async def _watched(name: str, task: Background, services: NodeServices) -> None:
+    try:
+        await task(services, services.stop)
+    except Exception as error:  # noqa: BLE001 - whatever it is: it is logged without its message, and the node stops
+        _log.critical("task-failed", task=name, error=type(error).__name__, places=places_of(error))
+    finally:
+        if not services.stop.is_set():
+            _log.critical("task-ended", task=name)
+            services.stop.set()

@@ -1,0 +1,294 @@
+"""The `tacita-node` command: make a node, run it, give its users tokens, install the trust file.
+
+Heavy modules are imported where they are used, so that `--help` answers at once.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
+
+if TYPE_CHECKING:
+    from tacita_node.config import Settings
+    from tacita_node.identity import Identity
+
+PASSPHRASE_VARIABLE = f"{ENV_PREFIX}PASSPHRASE_FILE"
+MAX_PASSPHRASE_BYTES = 1024
+FAILED = 1
+"""Exit code when a command could not do its work; typer uses 2 for a wrong command line."""
+
+app = typer.Typer(
+    help="A partner's Tacita node: keeps data here and matches it privately.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        envvar=PASSPHRASE_VARIABLE,
+        help="File with the passphrase of keys.sealed; keep it off this disk. Asked for when it is not given.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+@app.command()
+def init(
+    directory: Directory,
+    broker: Annotated[str, typer.Option(help="The broker's address, https://host[:port].")],
+    invite: Annotated[str, typer.Option(help="The invitation code that the broker's operator gave you.")],
+    name: Annotated[str, typer.Option(help="Your organisation's name, as partners will see it.")],
+    kind: Annotated[str, typer.Option(help="bank, payment-provider, hotel, employer, platform, ngo, ...")],
+    jurisdiction: Annotated[list[str], typer.Option(help="Country code; repeat the option for several.")],
+    partner_id: Annotated[str | None, typer.Option("--id", help="Your id; made of the name when not given.")] = None,
+    legal_entity: Annotated[str | None, typer.Option(help="The legal person's name; --name when not given.")] = None,
+    contact: Annotated[str | None, typer.Option(help="How partners reach a person.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the local API.", min=1, max=65_535)] = DEFAULT_PORT,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a node: check the invitation, generate keys, present them to the broker.
+
+    Example: tacita-node init ./bank --broker https://broker.example --invite CODE --name "North Bank" --kind bank
+    --jurisdiction GB
+    """
+    import asyncio
+
+    from pydantic import ValidationError
+
+    from tacita_node.enrolment import Application, slug
+    from tacita_protocol.statements.vocabulary import PartnerKind
+
+    try:
+        application = Application(
+            partner=partner_id or slug(name),
+            name=name,
+            kind=PartnerKind(kind),
+            jurisdictions=tuple(dict.fromkeys(country.upper() for country in jurisdiction)),
+            legal_entity=legal_entity or name,
+            contact=contact or "not given",
+            port=port,
+        )
+    except ValueError:
+        _fail(f"--kind is one of: {', '.join(PartnerKind)}")
+    passphrase = _passphrase(passphrase_file, new=True)
+    try:
+        identity = asyncio.run(_enrol(NodeDirectory(directory), application, broker, invite, passphrase))
+    except ValidationError as error:
+        fields = ", ".join(
+            sorted({str(item["loc"][0]).replace("_", "-") for item in error.errors(include_input=False)})
+        )
+        _fail(f"these particulars are not acceptable: {fields}")
+    _tell(
+        as_json,
+        {
+            "partner": identity.partner,
+            "fingerprint": identity.fingerprint,
+            "witness_vkey": identity.witness.vkey,
+        },
+        f"{identity.partner} has applied; the broker's operator must approve it.\n"
+        f"Fingerprint, to be compared with the operator and with every partner over another channel:\n"
+        f"  {identity.fingerprint}\nWitness key, for the trust file:\n  {identity.witness.vkey}",
+    )
+
+
+@app.command()
+def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
+    """Run the node until it is told to stop (Ctrl-C, SIGTERM). It logs to standard error.
+
+    Example: tacita-node run ./bank --passphrase-file /run/keys/bank
+    """
+    import socket
+
+    import uvloop
+
+    from tacita_node import logs
+
+    node = NodeDirectory(directory)
+    settings = _settings(node)
+    identity = _identity(node, _passphrase(passphrase_file))
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            _fail(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; choose another port")
+        logs.configure()
+        uvloop.run(_run(node, settings, identity, listener))
+
+
+@app.command()
+def token(
+    directory: Directory,
+    role: Annotated[str, typer.Option(help="analyst (everything) or auditor (reads only).")],
+    as_json: AsJson = False,
+) -> None:
+    """Issue a token of the local API. It is shown this once; the node keeps a hash.
+
+    Example: tacita-node token ./bank --role analyst
+    """
+    import asyncio
+
+    from tacita_node.access.tokens import Role
+
+    node = NodeDirectory(directory)
+    settings = _settings(node)
+    try:
+        wanted = Role(role)
+    except ValueError:
+        _fail(f"--role is one of: {', '.join(Role)}")
+    issued = asyncio.run(_issue(node, settings, wanted))
+    _tell(as_json, {"token": issued}, issued)
+
+
+@app.command()
+def trust(
+    directory: Directory,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The federation's trust file.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Install the federation's trust file. A running node follows it within seconds.
+
+    Compare its digest over another channel first. Example: tacita-node trust ./bank trust.policy
+    """
+    from tacita_node.identity import IdentityBroken, read_public
+    from tacita_node.trust import TrustRefused, install_trust
+
+    node = NodeDirectory(directory)
+    try:
+        card, broker = read_public(node)
+        policy = install_trust(node.trust, _read(file), broker=broker, own=card)
+    except (IdentityBroken, TrustRefused) as refused:
+        _fail(str(refused))
+    _tell(
+        as_json,
+        {"digest": policy.digest, "origin": policy.origin, "witnesses": sorted(policy.witnesses)},
+        f"Installed for the log {policy.origin}, witnesses: {', '.join(sorted(policy.witnesses))}.\n"
+        f"Digest, to be compared over another channel:\n  {policy.digest}",
+    )
+
+
+def main() -> None:
+    """Entry point of the `tacita-node` command."""
+    os.umask(0o077)
+    app()
+
+
+async def _enrol(
+    node: NodeDirectory, application: "object", broker: str, invitation: str, passphrase: bytes
+) -> "Identity":
+    import httpx2
+
+    from tacita_node.clock import system_clock
+    from tacita_node.enrolment import Application, EnrolmentRefused, enrol
+    from tacita_node.identity import IdentityBroken
+    from tacita_sdk.errors import SdkError
+
+    assert isinstance(application, Application)  # noqa: S101 - imported lazily, so the annotation cannot say it
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        try:
+            return await enrol(
+                node,
+                application,
+                broker_url=broker,
+                invitation=invitation,
+                passphrase=passphrase,
+                clock=system_clock,
+                client=client,
+            )
+        except (EnrolmentRefused, IdentityBroken, SdkError) as error:
+            _fail(str(error))
+
+
+async def _run(node: NodeDirectory, settings: "Settings", identity: "Identity", listener: object) -> None:
+    import socket
+
+    from tacita_node.app import serve
+    from tacita_node.broker_link.inbox import run_inbox
+    from tacita_node.broker_link.witness import run_witness
+    from tacita_node.clock import system_clock
+    from tacita_node.matching.jobs import run_jobs
+    from tacita_node.services import open_services
+
+    assert isinstance(listener, socket.socket)  # noqa: S101 - as above
+    tasks = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs}
+    async with open_services(node, settings, identity, clock=system_clock) as services:
+        await serve(services, listener, tasks)
+
+
+async def _issue(node: NodeDirectory, settings: "Settings", role: "object") -> str:
+    from tacita_node.access.tokens import Role, Tokens, TooManyTokens
+    from tacita_node.clock import system_clock
+    from tacita_node.storage import Database, migrate
+
+    migrate(node.database)
+    database = Database(node.database)
+    try:
+        return await Tokens(database, clock=system_clock, limit=settings.limits.tokens).issue(Role(str(role)))
+    except TooManyTokens as error:
+        _fail(str(error))
+    finally:
+        await database.close()
+
+
+def _settings(node: NodeDirectory) -> "Settings":
+    from pydantic import ValidationError
+
+    from tacita_node.config import Settings
+
+    try:
+        return Settings.load(node)
+    except FileNotFoundError:
+        _fail(f"{node.root} holds no node: run `tacita-node init` first")
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "config.toml"
+        _fail(f"the settings are not acceptable: {where}: {first['msg']}")
+
+
+def _identity(node: NodeDirectory, passphrase: bytes) -> "Identity":
+    from tacita_node.identity import IdentityBroken, load_identity
+
+    try:
+        return load_identity(node, passphrase)
+    except IdentityBroken as error:
+        _fail(str(error))
+
+
+def _passphrase(file: Path | None, *, new: bool = False) -> bytes:
+    if file is not None:
+        passphrase = _read(file).rstrip(b"\r\n")
+    elif sys.stdin.isatty():
+        passphrase = str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new)).encode()
+    else:
+        _fail(f"give the passphrase with --passphrase-file or {PASSPHRASE_VARIABLE}")
+    if not passphrase or len(passphrase) > MAX_PASSPHRASE_BYTES:
+        _fail(f"a passphrase has 1 to {MAX_PASSPHRASE_BYTES} bytes")
+    return passphrase
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        _fail(f"cannot read {file}: {error.strerror}")
+
+
+def _tell(as_json: bool, facts: Mapping[str, object], text: str) -> None:
+    typer.echo(json.dumps(facts) if as_json else text)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"tacita-node: {message}", err=True)
+    raise typer.Exit(FAILED)

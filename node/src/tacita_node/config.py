@@ -1,0 +1,140 @@
+"""What can be set, where it lives on the disk, and every limit by name.
+
+A node's directory::
+
+    config.toml     the settings below
+    keys.sealed     every secret key, under the passphrase
+    card.json       this partner's self-signed card
+    broker.json     the broker, pinned at enrolment
+    trust.policy    the federation's trust file, once it is issued
+    policies/       own policies, stricter than the packaged ones (optional)
+    witness/        what this node cosigned last, as a witness of the log
+    node.db         the database
+    blobs/          encrypted source files, epochs, frames, results
+"""
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+ENV_PREFIX = "TACITA_NODE_"
+DEFAULT_PORT = 8441
+
+
+class Limits(BaseModel):
+    """Every size that somebody else decides, with its unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    import_bytes: int = Field(default=64 * 2**20, ge=1, description="bytes of one source file")
+    import_rows: int = Field(default=1_000_000, ge=1, description="lines of one source file")
+    import_columns: int = Field(default=256, ge=1, description="columns of one source file")
+    import_field_characters: int = Field(default=4_096, ge=1, description="characters of one field")
+    import_seconds: float = Field(default=300.0, gt=0, description="time to receive a source file")
+    body_bytes: int = Field(default=64 * 2**10, ge=1, description="bytes of any other request")
+    body_seconds: float = Field(default=30.0, gt=0, description="time to receive any other request")
+    datasets: int = Field(default=1_000, ge=1, description="own datasets")
+    tokens: int = Field(default=100, ge=1, description="local API tokens")
+    agreements_pending: int = Field(default=32, ge=1, description="unsigned agreements kept from one partner")
+    agreements_pending_in_all: int = Field(default=1_000, ge=1, description="unsigned agreements kept")
+    agreement_envelope_bytes: int = Field(default=64 * 2**10, ge=1, description="bytes of one signed agreement")
+    partners: int = Field(default=1_000, ge=1, description="partners that a broker may list")
+
+
+class Settings(BaseSettings):
+    """The settings of one node: config.toml, overridden by environment variables TACITA_NODE_<NAME>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True, frozen=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="address that the local API listens on")
+    port: int = Field(default=DEFAULT_PORT, ge=1, le=65_535, description="its port")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="further names by which the local API may be called (Host header, without a port)"
+    )
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="worker processes")
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _remote_only_on_purpose(self) -> Self:
+        if not _is_loopback(self.host) and not self.allowed_hosts:
+            raise ValueError("listening beyond this machine needs allowed_hosts: the names by which the node is called")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment is asked first, then what was read from config.toml."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, directory: "NodeDirectory") -> "Settings":
+        """Reads config.toml and the environment. Raises `FileNotFoundError` or pydantic's `ValidationError`."""
+        if not directory.config.is_file():
+            raise FileNotFoundError(directory.config)
+        return cls(**TomlConfigSettingsSource(cls, directory.config)())
+
+
+@dataclass(frozen=True)
+class NodeDirectory:
+    """Where one node keeps its files."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.toml"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys.sealed"
+
+    @property
+    def card(self) -> Path:
+        return self.root / "card.json"
+
+    @property
+    def broker(self) -> Path:
+        return self.root / "broker.json"
+
+    @property
+    def trust(self) -> Path:
+        return self.root / "trust.policy"
+
+    @property
+    def policies(self) -> Path:
+        return self.root / "policies"
+
+    @property
+    def witness(self) -> Path:
+        return self.root / "witness"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "node.db"
+
+    @property
+    def blobs(self) -> Path:
+        return self.root / "blobs"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

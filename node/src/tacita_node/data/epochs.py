@@ -1,0 +1,188 @@
+"""Epochs: one version of a dataset as packed tokens, so that a match opens no record.
+
+An epoch is prepared once after the data changed and then never changes: its tokens and record numbers are one
+encrypted blob, its padded size and commitment one row. The seed of the commitment's salts is derived from the node's
+commitment key, dataset and epoch, so that it can be opened later and is stored nowhere.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from tacita_node.blobs import BlobStore
+from tacita_node.clock import Clock
+from tacita_node.data.records import RecordSealer
+from tacita_node.data.tables import DatasetRow, EpochRow, RecordRow
+from tacita_node.problems import ProblemError
+from tacita_node.storage import Database
+from tacita_protocol.crypto.digest import Digest, constant_time_equal, hkdf_sha256
+from tacita_protocol.crypto.storage import StorageCipher
+from tacita_protocol.errors import DecryptionFailed
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.identifiers.normalise import normaliser_version
+from tacita_protocol.identifiers.token import Tokens, commitment, tokenise
+from tacita_protocol.psi.padding import padded_count
+
+EPOCH_BLOBS = "epochs"
+TOKEN_BYTES = 32
+ID_BYTES = 8
+
+
+@dataclass(frozen=True)
+class EpochSnapshot:
+    """One epoch, in memory. `tokens` is (n, 32) uint8, row i is record `record_ids[i]` (n,) int64; both read-only."""
+
+    dataset: str
+    kind: Kind
+    normaliser: str
+    epoch: int
+    tokens: Tokens
+    record_ids: NDArray[np.int64]
+    padded_size: int
+    commitment: Digest
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    id: int
+    source: str
+    line: int
+    version: int
+    sealed: bytes
+
+
+class Epochs:
+    """Prepares and loads epochs."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        cipher: StorageCipher,
+        blobs: BlobStore,
+        commitment_key: bytes,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._cipher = cipher
+        self._blobs = blobs
+        self._commitment_key = commitment_key
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+
+    async def latest(self, dataset: str, *, renew: bool = False) -> EpochSnapshot:
+        """The newest epoch, prepared now when the data changed since the last one (or anyway, with `renew`).
+
+        Raises `ProblemError` for a dataset that does not exist or is empty.
+        """
+        async with self._one_at_a_time:
+            async with self._database.read() as session:
+                row = await session.get(DatasetRow, dataset)
+                last = await session.scalar(
+                    select(EpochRow).where(EpochRow.dataset == dataset).order_by(EpochRow.epoch.desc()).limit(1)
+                )
+            if row is None:
+                raise ProblemError(404, "no-such-dataset", "This node has no dataset of that name.")
+            current = last is not None and last.revision == row.revision and last.normaliser == _normaliser(row)
+            if last is not None and current and not renew:
+                return await self._load(row, last)
+            return await self._prepare(dataset)
+
+    async def load(self, dataset: str, epoch: int) -> EpochSnapshot:
+        """A prepared epoch. Raises `ProblemError` when there is none of that number."""
+        async with self._database.read() as session:
+            row = await session.get(DatasetRow, dataset)
+            found = await session.get(EpochRow, (dataset, epoch))
+        if row is None or found is None:
+            raise ProblemError(404, "no-such-epoch", "This node has no such epoch of that dataset.")
+        return await self._load(row, found)
+
+    async def _prepare(self, dataset: str) -> EpochSnapshot:
+        async with self._database.read() as session:  # one view: revision and records belong together
+            row = await session.get_one(DatasetRow, dataset)
+            number = (
+                await session.scalar(select(func.max(EpochRow.epoch)).where(EpochRow.dataset == dataset)) or 0
+            ) + 1
+            columns = (RecordRow.id, RecordRow.source, RecordRow.line, RecordRow.version, RecordRow.sealed)
+            found = await session.execute(select(*columns).where(RecordRow.dataset == dataset).order_by(RecordRow.id))
+            records = [_Sealed(*record) for record in found.all()]
+        if not records:
+            raise ProblemError(409, "dataset-empty", "This dataset has no records yet.")
+        snapshot = await asyncio.to_thread(self._compute, row, number, records)
+        await self._blobs.put(EPOCH_BLOBS, _blob(dataset, number), _pack(snapshot))
+        async with self._database.write() as session:
+            session.add(
+                EpochRow(
+                    dataset=dataset,
+                    epoch=number,
+                    revision=row.revision,
+                    normaliser=snapshot.normaliser,
+                    count=len(records),
+                    padded_size=snapshot.padded_size,
+                    commitment=snapshot.commitment,
+                    card=None,
+                    published=None,
+                    created=self._clock(),
+                )
+            )
+        return snapshot
+
+    def _compute(self, row: DatasetRow, number: int, records: list[_Sealed]) -> EpochSnapshot:
+        kind = Kind(row.kind)
+        sealer = RecordSealer(self._cipher, dataset=row.name, kind=kind)
+        canonicals = [
+            sealer.open(record.sealed, source=record.source, line=record.line, version=record.version).canonical
+            for record in records
+        ]
+        tokens = tokenise(kind, canonicals)
+        ids = np.array([record.id for record in records], dtype=np.int64)
+        claimed = commitment(tokens, self._seed(row.name, number))
+        return _snapshot(row, number, _normaliser(row), tokens, ids, padded_count(len(records)), claimed)
+
+    async def _load(self, dataset: DatasetRow, row: EpochRow) -> EpochSnapshot:
+        packed = await self._blobs.get(EPOCH_BLOBS, _blob(row.dataset, row.epoch))
+        if len(packed) != row.count * (TOKEN_BYTES + ID_BYTES):
+            raise DecryptionFailed("an epoch's blob does not have the size that its row says")
+        border = row.count * TOKEN_BYTES
+        tokens = np.frombuffer(packed[:border], dtype=np.uint8).reshape(row.count, TOKEN_BYTES)
+        ids = np.frombuffer(packed[border:], dtype="<i8").astype(np.int64)
+        return _snapshot(dataset, row.epoch, row.normaliser, tokens, ids, row.padded_size, Digest(row.commitment))
+
+    async def check_commitment(self, snapshot: EpochSnapshot) -> None:
+        """Recomputes a commitment from the tokens. Raises `DecryptionFailed` when it is not the epoch's."""
+        seed = self._seed(snapshot.dataset, snapshot.epoch)
+        again = await asyncio.to_thread(commitment, snapshot.tokens, seed)
+        if not constant_time_equal(again.encode(), snapshot.commitment.encode()):
+            raise DecryptionFailed("an epoch's tokens are not the ones that were committed to")
+
+    def _seed(self, dataset: str, epoch: int) -> bytes:
+        return hkdf_sha256(self._commitment_key, b"tacita/commitment-seed/v1\0" + f"{dataset}\0{epoch}".encode())
+
+
+def _snapshot(
+    dataset: DatasetRow,
+    epoch: int,
+    normaliser: str,
+    tokens: Tokens,
+    ids: NDArray[np.int64],
+    padded_size: int,
+    claimed: Digest,
+) -> EpochSnapshot:
+    tokens.flags.writeable = False
+    ids.flags.writeable = False
+    return EpochSnapshot(dataset.name, Kind(dataset.kind), normaliser, epoch, tokens, ids, padded_size, claimed)
+
+
+def _pack(snapshot: EpochSnapshot) -> bytes:
+    return snapshot.tokens.tobytes() + snapshot.record_ids.astype("<i8").tobytes()
+
+
+def _blob(dataset: str, epoch: int) -> str:
+    return f"{dataset}.{epoch}"
+
+
+def _normaliser(row: DatasetRow) -> str:
+    return normaliser_version(Kind(row.kind))

@@ -1,0 +1,233 @@
+"""What the rest of the node, and its users, may ask of the node's own data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from tacita_node.clock import Clock
+from tacita_node.data.custody import CustodyChain
+from tacita_node.data.epochs import Epochs, EpochSnapshot
+from tacita_node.data.imports import Imported, Importer, ImportOrder
+from tacita_node.data.records import RecordSealer
+from tacita_node.data.tables import DatasetRow, EpochRow, RecordRow, RejectRow, SourceRow
+from tacita_node.problems import ProblemError
+from tacita_node.storage import Database
+from tacita_protocol.crypto.jcs import JSONValue
+from tacita_protocol.crypto.keys import SigningKey, VerifyKey
+from tacita_protocol.crypto.storage import StorageCipher
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.statements.dataset import DatasetCard
+from tacita_protocol.statements.partner import PartnerCard
+from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
+from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
+from tacita_sdk.broker import BrokerClient
+
+ROWS_AT_A_TIME = 500
+"""Records looked up by one query."""
+
+
+@dataclass(frozen=True)
+class HitSource:
+    """Where an own record came from, and the text that stood there."""
+
+    source: str
+    line: int
+    value: str
+
+
+@dataclass(frozen=True)
+class DatasetState:
+    """One own dataset. `epoch` is the newest prepared one, 0 for none."""
+
+    name: str
+    kind: Kind
+    records: int
+    epoch: int
+    card: DatasetCard | None
+    """The card of that epoch, once the broker took it."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a dataset card says besides what the node computes."""
+
+    sensitivity: Sensitivity
+    discoverable_by: tuple[PartnerKind, ...]
+    jurisdictions: tuple[str, ...]
+
+
+class DatasetService:
+    """Own datasets: import, prepare, publish, and lead hits back to their sources."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        own: Signed[PartnerCard],
+        key: SigningKey,
+        cipher: StorageCipher,
+        importer: Importer,
+        epochs: Epochs,
+        custody: CustodyChain,
+        broker: BrokerClient,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._own = own.body
+        self._key = key
+        self._cipher = cipher
+        self._importer = importer
+        self._epochs = epochs
+        self._custody = custody
+        self._broker = broker
+        self._clock = clock
+
+    async def import_source(self, data: bytes, order: ImportOrder) -> Imported:
+        """Imports a source file, all of it or nothing. Raises `ProblemError`."""
+        return await self._importer.run(data, order)
+
+    async def datasets(self) -> list[DatasetState]:
+        """The own datasets by name."""
+        async with self._database.read() as session:
+            rows = (await session.scalars(select(DatasetRow).order_by(DatasetRow.name))).all()
+            grouped = select(RecordRow.dataset, func.count()).group_by(RecordRow.dataset)
+            counts: dict[str, int] = {row[0]: row[1] for row in await session.execute(grouped)}
+            newest = select(EpochRow.dataset, func.max(EpochRow.epoch)).group_by(EpochRow.dataset)
+            last: dict[str, int] = {row[0]: row[1] for row in await session.execute(newest)}
+            states = []
+            for row in rows:
+                epoch = await session.get(EpochRow, (row.name, last[row.name])) if row.name in last else None
+                card = None if epoch is None or epoch.published is None else self._card_of(epoch)
+                number = 0 if epoch is None else epoch.epoch
+                body = None if card is None else card.body
+                states.append(DatasetState(row.name, Kind(row.kind), counts.get(row.name, 0), number, body))
+        return states
+
+    async def rejects(self, dataset: str, source: str) -> list[tuple[int, str]]:
+        """Every rejected line of one source as (line, reason), in order. Raises `ProblemError`."""
+        async with self._database.read() as session:
+            row = await session.get(SourceRow, source)
+            if row is None or row.dataset != dataset:
+                raise ProblemError(404, "no-such-source", "This dataset has no such source.")
+            columns = select(RejectRow.line, RejectRow.reason).where(RejectRow.source == source)
+            found = (await session.execute(columns.order_by(RejectRow.line))).all()
+        return [(line, reason) for line, reason in found]
+
+    async def latest_epoch(self, name: str) -> EpochSnapshot:
+        """The newest version of a dataset, prepared now if the data changed. Raises `ProblemError`."""
+        return await self._epochs.latest(name)
+
+    async def published_epoch(self, name: str, epoch: int) -> EpochSnapshot:
+        """The epoch that a partner asks about. Raises `ProblemError` when it was never published."""
+        async with self._database.read() as session:
+            row = await session.get(EpochRow, (name, epoch))
+        if row is None or row.published is None:
+            raise ProblemError(404, "no-such-epoch", "This node has not published such an epoch of that dataset.")
+        return await self._epochs.load(name, epoch)
+
+    async def card(self, name: str) -> Signed[DatasetCard] | None:
+        """The card of the newest published epoch, None when there is none."""
+        published = select(EpochRow).where(EpochRow.dataset == name, EpochRow.published.is_not(None))
+        async with self._database.read() as session:
+            row = await session.scalar(published.order_by(EpochRow.epoch.desc()).limit(1))
+        return None if row is None else self._card_of(row)
+
+    async def published_card(self, name: str, epoch: int) -> Signed[DatasetCard] | None:
+        """The card of that epoch, None when it was never published."""
+        async with self._database.read() as session:
+            row = await session.get(EpochRow, (name, epoch))
+        return None if row is None or row.published is None else self._card_of(row)
+
+    async def publish(self, name: str, publication: Publication) -> DatasetCard:
+        """Signs a card for the present data and hands it to the broker. The data stays.
+
+        The card is stored before it is sent: after a broken connection the same bytes go out again. Other terms for
+        the same data make a new epoch, because an epoch has one card. Raises `ProblemError`, or what the broker raises.
+        """
+        snapshot = await self._epochs.latest(name)
+        card = await self._existing_card(snapshot)
+        if card is not None and not self._says(card.body, publication):
+            snapshot = await self._epochs.latest(name, renew=True)
+            card = None
+        if card is None:
+            card = await self._sign_card(snapshot, publication)
+        await self._broker.publish_dataset(name, snapshot.epoch, card.envelope)
+        async with self._database.write() as session:
+            row = await session.get_one(EpochRow, (name, snapshot.epoch))
+            if row.published is None:
+                row.published = self._clock()
+                details: dict[str, JSONValue] = {
+                    "dataset": name,
+                    "epoch": snapshot.epoch,
+                    "padded_size": snapshot.padded_size,
+                    "commitment": snapshot.commitment,
+                    "card": card.digest,
+                    "sensitivity": card.body.sensitivity.value,
+                }
+                await self._custody.record("dataset-published", details, session)
+        return card.body
+
+    async def describe_rows(self, snapshot: EpochSnapshot, rows: NDArray[np.int64]) -> list[HitSource]:
+        """The sources of the given rows of an epoch, in their order. Opens those records and no others."""
+        wanted: list[int] = snapshot.record_ids[rows].tolist()
+        sealer = RecordSealer(self._cipher, dataset=snapshot.dataset, kind=snapshot.kind)
+        found: dict[int, HitSource] = {}
+        async with self._database.read() as session:
+            for start in range(0, len(wanted), ROWS_AT_A_TIME):
+                records = await session.scalars(
+                    select(RecordRow).where(RecordRow.id.in_(wanted[start : start + ROWS_AT_A_TIME]))
+                )
+                for record in records:
+                    opened = sealer.open(record.sealed, source=record.source, line=record.line, version=record.version)
+                    found[record.id] = HitSource(record.source, record.line, opened.original)
+        return [found[number] for number in wanted]
+
+    async def _existing_card(self, snapshot: EpochSnapshot) -> Signed[DatasetCard] | None:
+        async with self._database.read() as session:
+            row = await session.get_one(EpochRow, (snapshot.dataset, snapshot.epoch))
+        return None if row.card is None else self._card_of(row)
+
+    async def _sign_card(self, snapshot: EpochSnapshot, publication: Publication) -> Signed[DatasetCard]:
+        body = DatasetCard(
+            partner=self._own.partner,
+            dataset=snapshot.dataset,
+            kind=snapshot.kind,
+            normaliser=snapshot.normaliser,
+            epoch=snapshot.epoch,
+            padded_size=snapshot.padded_size,
+            commitment=snapshot.commitment,
+            sensitivity=publication.sensitivity,
+            jurisdictions=self._jurisdictions(publication),
+            labels=(),
+            discoverable_by=_sorted(publication.discoverable_by),
+            issued=self._clock(),
+        )
+        card = sign_statement(body, self._key)
+        async with self._database.write() as session:
+            row = await session.get_one(EpochRow, (snapshot.dataset, snapshot.epoch))
+            if row.card is not None:  # another request was faster: an epoch has one card
+                return self._card_of(row)
+            row.card = card.envelope
+        return card
+
+    def _card_of(self, row: EpochRow) -> Signed[DatasetCard]:
+        if row.card is None:
+            raise RuntimeError("this epoch has no card yet")
+        return verify_statement(DatasetCard, row.card, VerifyKey.from_text(self._own.signing_key))
+
+    def _says(self, card: DatasetCard, publication: Publication) -> bool:
+        return (card.sensitivity, card.discoverable_by, card.jurisdictions) == (
+            publication.sensitivity,
+            _sorted(publication.discoverable_by),
+            self._jurisdictions(publication),
+        )
+
+    def _jurisdictions(self, publication: Publication) -> tuple[str, ...]:
+        return publication.jurisdictions or self._own.jurisdictions
+
+
+def _sorted(kinds: Sequence[PartnerKind]) -> tuple[PartnerKind, ...]:
+    return tuple(sorted(set(kinds)))

@@ -1,0 +1,1 @@
+"""What brings a node's database to its present shape (Alembic)."""

@@ -1,0 +1,1 @@
+"""One file a revision; once released it never changes."""

@@ -1,0 +1,104 @@
+"""Every error of the local API as a problem document (RFC 9457), with nothing of the request repeated in it.
+
+Frameworks like to be helpful and show the offending input. Here the input may be a person's phone number, so each of
+their default answers is replaced.
+"""
+
+import re
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from tacita_protocol.errors import ProtocolError
+from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
+
+PROBLEM_TYPE = "urn:tacita:problem:"
+MAX_NAMED_FIELDS = 8
+_FIELD = re.compile(r"[a-z_]{1,32}")
+
+_log = structlog.get_logger(__name__)
+
+
+class ProblemError(Exception):
+    """An answer of 4xx or 5xx: a stable code and one plain sentence, neither with an identifier in it."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+def problem(status: int, code: str, detail: str) -> Response:
+    """A problem document as a response."""
+    body = {"type": PROBLEM_TYPE + code, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse(
+        body, status_code=status, media_type="application/problem+json", headers={"cache-control": "no-store"}
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Replaces every default error answer of the framework."""
+    app.add_exception_handler(ProblemError, _of_problem)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(BrokerProblem, _of_broker)
+    app.add_exception_handler(BrokerUnreachable, _of_broker)
+    app.add_exception_handler(ResponseUntrusted, _of_broker)
+    app.add_exception_handler(ProtocolError, _of_protocol)
+    app.add_exception_handler(Exception, _of_defect)
+
+
+async def _of_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - the registration above says so; this tells the type checker
+    return problem(error.status, error.code, error.detail)
+
+
+async def _of_validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    fields = sorted({_field(item["type"], item["loc"]) for item in error.errors()})[:MAX_NAMED_FIELDS]
+    return problem(422, "invalid-request", f"The request is not in the agreed form: {', '.join(fields)}.")
+
+
+def _field(kind: str, location: tuple[int | str, ...]) -> str:
+    # Only names that our own models declare may be shown: the name of a surplus field is input like any other.
+    shown = list(location[:-1] if kind == "extra_forbidden" else location)
+    names = [str(part) for part in shown if isinstance(part, int) or _FIELD.fullmatch(part)]
+    return ".".join(names) + (" (unknown field)" if kind == "extra_forbidden" else "")
+
+
+async def _of_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    match error.status_code:
+        case 404:
+            return problem(404, "not-found", "There is nothing here.")
+        case 405:
+            return problem(405, "method-not-allowed", "This resource does not know that method.")
+        case status if 400 <= status < 500:
+            return problem(status, "bad-request", "The request could not be read.")
+        case _:
+            return problem(500, "internal", "The node could not answer.")
+
+
+async def _of_broker(_request: Request, error: Exception) -> Response:
+    match error:
+        case BrokerProblem(status=status, code=code) if status < 500:
+            shown = code if re.fullmatch(r"[a-z0-9-]{1,64}", code) else "unknown"
+            return problem(409, f"broker-{shown}", "The broker refused: its answer is named in this problem's type.")
+        case ResponseUntrusted():
+            return problem(502, "broker-untrusted", "The broker's answer cannot be trusted; nothing was done with it.")
+        case _:
+            return problem(503, "broker-unreachable", "The broker cannot be reached at the moment; try again later.")
+
+
+async def _of_protocol(_request: Request, _error: Exception) -> Response:
+    return problem(422, "invalid-statement", "Something in the request or in what it names does not verify.")
+
+
+async def _of_defect(_request: Request, error: Exception) -> Response:
+    _log.error("request-failed", error=type(error).__name__)
+    return problem(500, "internal", "The node could not answer; its log says where it failed.")

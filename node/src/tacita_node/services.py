@@ -1,0 +1,186 @@
+"""Everything a running node consists of, opened in order and closed in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx2
+from fastapi import Request
+
+from tacita_node.access.tokens import Tokens
+from tacita_node.agreements.service import AgreementService
+from tacita_node.blobs import BlobStore
+from tacita_node.clock import Clock
+from tacita_node.config import NodeDirectory, Settings
+from tacita_node.data.custody import CustodyChain
+from tacita_node.data.epochs import Epochs
+from tacita_node.data.imports import Importer
+from tacita_node.data.service import DatasetService
+from tacita_node.identity import Identity
+from tacita_node.matching.pool import WorkerPool
+from tacita_node.storage import Database, migrate
+from tacita_node.trust import InstalledTrust
+from tacita_node.workers import Workers
+from tacita_policies.bundle import Bundle
+from tacita_policies.decision import DecisionPoint
+from tacita_policies.embedded import EmbeddedDecisionPoint
+from tacita_protocol.crypto.storage import StorageCipher
+from tacita_protocol.tlog.trust import TrustPolicy
+from tacita_sdk.broker import BrokerClient
+
+if TYPE_CHECKING:
+    from tacita_node.matching.service import MatchService
+
+
+@dataclass
+class NodeServices:
+    """What routes and background tasks work with. A feature's service is given only what it needs of this."""
+
+    directory: NodeDirectory
+    settings: Settings
+    identity: Identity
+    database: Database
+    cipher: StorageCipher
+    blobs: BlobStore
+    clock: Clock
+    broker: BrokerClient
+    decision_point: DecisionPoint
+    pool: Workers
+    custody: CustodyChain
+    tokens: Tokens
+    datasets: DatasetService
+    agreements: AgreementService
+    installed_trust: InstalledTrust
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the node is to end: whoever waits for something else waits for this too."""
+    matches: "MatchService | None" = None
+    """Set by the matching jobs once they run."""
+
+    @property
+    def trust(self) -> TrustPolicy | None:
+        """The federation's trust policy, None before one is installed."""
+        return self.installed_trust.current()
+
+
+def services_of(request: Request) -> NodeServices:
+    """The services behind a request."""
+    services = request.app.state.services
+    if not isinstance(services, NodeServices):
+        raise RuntimeError("the application was built without services")
+    return services
+
+
+@asynccontextmanager
+async def open_services(
+    directory: NodeDirectory,
+    settings: Settings,
+    identity: Identity,
+    *,
+    clock: Clock,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    decision_point: DecisionPoint | None = None,
+    workers: Workers | None = None,
+) -> AsyncIterator[NodeServices]:
+    """Opens a node's services for the length of the block.
+
+    Args:
+        directory: an initialised node's directory; its database is migrated first.
+        settings: the node's settings.
+        identity: as `load_identity` gives it.
+        clock: the time.
+        transport: how to reach the broker; None for the network.
+        decision_point: the node's policy; None for the packaged bundle in a process of its own.
+        workers: who computes; None for a pool of processes.
+    """
+    await asyncio.to_thread(migrate, directory.database)
+    async with AsyncExitStack() as stack:
+        database = Database(directory.database)
+        stack.push_async_callback(database.close)
+        client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=False))
+        if workers is None:
+            pool = WorkerPool(settings.workers)
+            stack.callback(pool.close)
+            workers = pool
+        if decision_point is None:
+            decision_point = EmbeddedDecisionPoint(await asyncio.to_thread(_policies, directory))
+            stack.push_async_callback(decision_point.close)
+            await decision_point.start()
+        yield _assemble(directory, settings, identity, clock, database, client, workers, decision_point)
+
+
+def _policies(directory: NodeDirectory) -> Bundle:
+    return Bundle.load(directory.policies if directory.policies.is_dir() else None)
+
+
+def _assemble(
+    directory: NodeDirectory,
+    settings: Settings,
+    identity: Identity,
+    clock: Clock,
+    database: Database,
+    client: httpx2.AsyncClient,
+    workers: Workers,
+    decision_point: DecisionPoint,
+) -> NodeServices:
+    keys = identity.keys
+    cipher = StorageCipher(keys.storage)
+    blobs = BlobStore(directory.blobs, cipher)
+    custody = CustodyChain(database, partner=identity.partner, key=keys.signing, clock=clock)
+    broker = BrokerClient(
+        identity.broker.url,
+        broker_id=identity.broker.broker,
+        broker_key=identity.broker.key,
+        partner=identity.partner,
+        signing_key=keys.signing,
+        clock=clock,
+        client=client,
+    )
+    importer = Importer(
+        database,
+        cipher=cipher,
+        blobs=blobs,
+        custody=custody,
+        workers=workers,
+        clock=clock,
+        limits=settings.limits,
+    )
+    epochs = Epochs(database, cipher=cipher, blobs=blobs, commitment_key=keys.commitment, clock=clock)
+    datasets = DatasetService(
+        database,
+        own=identity.card,
+        key=keys.signing,
+        cipher=cipher,
+        importer=importer,
+        epochs=epochs,
+        custody=custody,
+        broker=broker,
+        clock=clock,
+    )
+    agreements = AgreementService(
+        database,
+        own=identity.card,
+        key=keys.signing,
+        custody=custody,
+        broker=broker,
+        clock=clock,
+        limits=settings.limits,
+    )
+    return NodeServices(
+        directory=directory,
+        settings=settings,
+        identity=identity,
+        database=database,
+        cipher=cipher,
+        blobs=blobs,
+        clock=clock,
+        broker=broker,
+        decision_point=decision_point,
+        pool=workers,
+        custody=custody,
+        tokens=Tokens(database, clock=clock, limit=settings.limits.tokens),
+        datasets=datasets,
+        agreements=agreements,
+        installed_trust=InstalledTrust(directory.trust, log_vkey=identity.broker.log_vkey),
+    )

@@ -1,0 +1,146 @@
+"""The node's database: one SQLite file, one writer, any number of readers.
+
+Every table of every feature registers on `Base.metadata`; `migrations/` holds what brings a file to that shape.
+
+- Writers open with BEGIN IMMEDIATE on an engine of their own with a single connection: a deferred transaction that
+  turns into a writer late fails with "database is locked" under load, and two writers in one process would only wait
+  for each other.
+- `synchronous=FULL` and WAL: a commit that returned survives a power cut.
+- `hide_parameters`: an error of the database never shows a value.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a writer waits for another process (the command line issuing a token) before it gives up."""
+
+WRITER_WAIT_SECONDS = 60.0
+"""How long a write waits for the other writes of this process."""
+
+READERS = 4
+
+HEAD = "0001"
+"""The newest migration. A file that says this needs no migrating, so that Alembic need not even be imported."""
+
+
+class Base(DeclarativeBase):
+    """The parent of every table of the node."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+
+
+class Database:
+    """Sessions on one node's database. `close` gives back every connection.
+
+    Args:
+        path: the SQLite file; `migrate` must have run on it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = _engine(path, connections=1)
+        self._readers = _engine(path, connections=READERS)
+        _prepare(self._writer.sync_engine, begin="BEGIN IMMEDIATE", read_only=False)
+        _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
+        self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
+        self._reading = async_sessionmaker(self._readers, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that commits when the block ends and rolls back when it raises.
+
+        It holds the only write lock: do nothing slow in it, nothing on the network, and never open a second one inside.
+        """
+        async with self._writing() as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """One consistent view of the database, which cannot write."""
+        async with self._reading() as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._writer.dispose()
+        await self._readers.dispose()
+
+
+def migrate(path: Path) -> None:
+    """Brings the database file to the newest shape, creating it when there is none. Blocks; run it before serving."""
+    if _revision(path) == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.exec_driver_sql("PRAGMA synchronous=FULL")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def _revision(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    connection = sqlite3.connect(path)
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:  # no such table: a file that no migration has touched yet
+        return None
+    finally:
+        connection.close()
+    return None if row is None else str(row[0])
+
+
+def _engine(path: Path, *, connections: int) -> AsyncEngine:
+    return create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=WRITER_WAIT_SECONDS,
+    )
+
+
+def _prepare(engine: Engine, *, begin: str, read_only: bool) -> None:
+    def on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN would come late and deferred
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        if read_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)

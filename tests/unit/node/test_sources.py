@@ -1,0 +1,125 @@
+"""Reading CSV files: what is read, and what is refused by name."""
+
+import contextlib
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tacita_node.config import Limits
+from tacita_node.data.sources import Delimiter, SourceRefused, SourceTable, read_source
+from tacita_protocol.identifiers.kind import Kind
+
+
+def read(
+    data: bytes | str,
+    *,
+    column: str | None = None,
+    delimiter: Delimiter | None = None,
+    region: str | None = None,
+    limits: Limits | None = None,
+) -> SourceTable:
+    encoded = data.encode() if isinstance(data, str) else data
+    return read_source(
+        encoded, kind=Kind.PHONE, column=column, region=region, delimiter=delimiter, limits=limits or Limits()
+    )
+
+
+def texts(table: SourceTable) -> list[tuple[int, str]]:
+    return [(line.number, line.text) for line in table.lines]
+
+
+@pytest.mark.parametrize(
+    ("data", "column", "expected"),
+    [
+        ("phone\n1\n2\n", None, [(2, "1"), (3, "2")]),
+        ("\ufeffphone\n1\n", None, [(2, "1")]),
+        ("phone\r\n1\r\n2", None, [(2, "1"), (3, "2")]),
+        ("phone\r1\r2", None, [(2, "1"), (3, "2")]),
+        ("name,phone\nx,1\ny,2\n", "phone", [(2, "1"), (3, "2")]),
+        ("name;phone\nx;1\n", " PHONE ", [(2, "1")]),
+        ("name\tphone\nx\t1\n", "phone", [(2, "1")]),
+        ('"name, first";phone\nx;1\n', "phone", [(2, "1")]),
+        ('name,phone\n"two\nlines",1\nz,2\n', "phone", [(2, "1"), (4, "2")]),
+        ('name,phone\n"say ""x""",1\n', "name", [(2, 'say "x"')]),
+        ("phone\n1\n\n2\n\n", None, [(2, "1"), (4, "2")]),
+        ("name,phone\nx,\n", "phone", [(2, "")]),
+        ("phone\n 1 \n", None, [(2, " 1 ")]),
+        ("Téléphone;nom\n1;x\n", "TÉLÉPHONE", [(2, "1")]),
+    ],
+)
+def test_reads_the_column(data: str, column: str | None, expected: list[tuple[int, str]]) -> None:
+    assert texts(read(data, column=column)) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "column", "code", "line"),
+    [
+        (b"", None, "empty", None),
+        (b"\n\n", None, "empty", None),
+        (b"phone\n", None, "empty", None),
+        (b"\xff\xfep\0h\0", None, "not-utf8", 1),
+        (b"phone\n1\n\xe9\n", None, "not-utf8", 3),
+        (b"PK\x03\x04\0\0\n", None, "not-text", 1),
+        (b"phone\n1\n2\0\n", None, "not-text", 3),
+        (b"name,phone\nx,1\n", None, "column-needed", None),
+        (b"name,phone\nx,1\n", "iban", "column-missing", None),
+        (b"phone\n1\n", "iban", "column-missing", None),
+        (b"phone,Phone\n1,2\n", "phone", "column-repeated", None),
+        (b"name,phone\nx,1\ny\n", "phone", "uneven-row", 3),
+        (b"name,phone\nx,1,2\n", "phone", "uneven-row", 2),
+        (b"phone\n1,2\n", None, "uneven-row", 2),
+        (b'phone\n"1\n2\n', None, "bad-quoting", 2),
+        (b'phone\n1\n"2"3\n', None, "bad-quoting", 3),
+        (b"a,b;c\n1,2;3\n", None, "delimiter-unclear", None),
+        (b"+447911123456\n+447911123457\n", None, "header-missing", 1),
+        (b"x,+447911123456\ny,+447911123457\n", "+447911123456", "header-missing", 1),
+    ],
+)
+def test_refuses_by_name(data: bytes, column: str | None, code: str, line: int | None) -> None:
+    with pytest.raises(SourceRefused) as refused:
+        read(data, column=column)
+    assert (refused.value.code, refused.value.line) == (code, line)
+    assert "447911" not in str(refused.value)
+
+
+def test_a_stated_delimiter_counts() -> None:
+    assert texts(read("a,b;phone\n1,2;3\n", column="phone", delimiter=Delimiter.SEMICOLON)) == [(2, "3")]
+
+
+LIMITS = Limits(import_bytes=200, import_rows=3, import_columns=3, import_field_characters=10)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ("phone\n" + "x" * 200, "too-large"),
+        ("phone\n1\n2\n3\n4\n", "too-many-rows"),
+        ("phone,a,b,c\n1,2,3,4\n", "too-many-columns"),
+        ("phone\n" + "1" * 11 + "\n", "field-too-long"),
+        ("phone,a\n1," + "x" * 11 + "\n", "field-too-long"),
+    ],
+)
+def test_limits_refuse(data: str, code: str) -> None:
+    with pytest.raises(SourceRefused) as refused:
+        read(data, column="phone", limits=LIMITS)
+    assert refused.value.code == code
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(SourceRefused):
+        read(b"phone\n" + data)
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20), min_size=1, max_size=20)
+)
+def test_what_a_csv_writer_wrote_is_read_back(values: list[str]) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["name", "phone"])
+    writer.writerows(["x", value] for value in values)
+    assert [line.text for line in read(out.getvalue(), column="phone").lines] == values
