@@ -1,0 +1,1 @@
+"""Who is calling: bodies with limits, signed requests, nonces, bearer tokens, signed answers."""

@@ -1,0 +1,63 @@
+"""Bearer tokens for the hot paths: obtained by a signed request, bound to a partner, for frames also to a match."""
+
+from dataclasses import dataclass
+from re import ASCII
+from re import compile as pattern
+
+from fastapi import APIRouter, Request, Response
+
+from tacita_broker.access.answers import json_answer
+from tacita_broker.access.signed import Signature, exchange_of
+from tacita_broker.problems import ProblemError
+from tacita_broker.services import services_of
+from tacita_protocol.api import TokenBody, TokenRequest, TokenScope, parse_body
+from tacita_protocol.crypto.bearer import check_token, issue_token
+from tacita_protocol.errors import ProtocolError
+
+router = APIRouter()
+
+_BEARER = pattern(r"Bearer ([A-Za-z0-9_.-]{1,2048})", ASCII)
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Whom a token speaks for; `match` is set for frames."""
+
+    partner: str
+    match: str | None
+
+
+@router.post("/v1/tokens")
+async def token(request: Request, call: Signature) -> Response:
+    """A token for the inbox, or for the frames of one match that the caller is a party of."""
+    services = services_of(request)
+    body = parse_body(TokenRequest, call.body)
+    if body.match is not None:
+        await services.matches.require_party(body.match, call.caller.partner)
+    expires = services.clock() + services.settings.token_seconds
+    claims = {"partner": call.caller.partner, "scope": body.scope.value, "match": body.match}
+    text = issue_token(services.keys.token_key, claims, expires=expires)
+    return json_answer(TokenBody(token=text, expires=expires))
+
+
+async def bearer(request: Request, scope: TokenScope, match: str | None = None) -> Bearer:
+    """The token's holder. Raises a 401 problem unless it is of this scope and match, and an approved partner's."""
+    services = services_of(request)
+    found = _BEARER.fullmatch(exchange_of(request).headers.get("authorization", ""))
+    try:
+        claims = check_token(services.keys.token_key, found[1] if found else "", now=services.clock())
+    except ProtocolError:
+        raise _unauthorised() from None
+    partner = claims.get("partner")
+    if not isinstance(partner, str) or claims.get("scope") != scope.value or claims.get("match") != match:
+        raise _unauthorised()
+    known = await services.partners.find(partner)
+    if known is None or not known.approved:
+        raise _unauthorised()
+    return Bearer(partner, match)
+
+
+def _unauthorised() -> ProblemError:
+    return ProblemError(
+        401, "token", "The bearer token does not open this; ask for a new one.", headers={"www-authenticate": "Bearer"}
+    )

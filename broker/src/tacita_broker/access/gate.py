@@ -1,0 +1,127 @@
+"""The outermost layer: what every request must be like, and the signature on answers to signed requests.
+
+A plain ASGI layer, because the framework's own middleware would cancel handlers and hide disconnects.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tacita_broker.config import Settings
+from tacita_broker.problems import ProblemError, problem_response
+from tacita_protocol.crypto.httpsig import RequestParts, sign_response
+from tacita_protocol.crypto.keys import SigningKey
+
+EXCHANGE = "tacita.exchange"
+"""Where the scope keeps the `Exchange`."""
+
+_ONCE = frozenset(
+    {
+        b"authorization",
+        b"content-digest",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"signature",
+        b"signature-input",
+        b"transfer-encoding",
+    }
+)
+"""Headers of which a second one would be read differently by different readers."""
+
+
+@dataclass
+class Exchange:
+    """One request. `verified` is set once its signature holds; then the answer is signed."""
+
+    headers: dict[str, str]
+    """Lower-case names; those that came more than once are the harmless ones, joined by commas."""
+    verified: RequestParts | None = None
+
+
+class Gate:
+    """Refuses ambiguous requests and foreign authorities; signs answers."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, key: SigningKey, clock: Callable[[], int]) -> None:
+        self._app = app
+        self._settings = settings
+        self._authorities = settings.accepted_authorities
+        self._key = key
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            exchange = Exchange(self._checked_headers(scope))
+        except ProblemError as error:
+            await problem_response(error)(scope, receive, send)
+            return
+        scope[EXCHANGE] = exchange
+        await self._app(scope, receive, _Signing(exchange, self._sign, send))
+
+    def _checked_headers(self, scope: Scope) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name = raw_name.lower()
+            text, value = name.decode("latin-1"), raw_value.decode("latin-1")
+            if text in headers:
+                if name in _ONCE:
+                    raise ProblemError(400, "duplicate-header", "A header field that must be single came twice.")
+                value = f"{headers[text]}, {value}"
+            headers[text] = value
+        if headers.get("host", "").lower() not in self._authorities:
+            raise ProblemError(421, "unknown-authority", "This broker is not reached under this host name.")
+        length = headers.get("content-length", "0")
+        largest = max(self._settings.json_body_bytes, self._settings.frame_bytes)
+        if not (length.isascii() and length.isdigit() and len(length) <= 15):
+            raise ProblemError(400, "malformed", "The content length is not a number.")
+        if int(length) > largest:
+            raise ProblemError(
+                413, "limit-exceeded", f"A body has at most {largest} bytes.", headers={"connection": "close"}
+            )
+        return headers
+
+    def _sign(self, exchange: Exchange, status: int, body: bytes) -> dict[str, str]:
+        if exchange.verified is None:
+            raise RuntimeError("only the answer to a verified request is signed")
+        return sign_response(
+            status,
+            body,
+            request=exchange.verified,
+            request_headers=exchange.headers,
+            key=self._key,
+            keyid=self._settings.broker,
+            now=self._clock(),
+        )
+
+
+class _Signing:
+    """Passes an answer on; holds it back until it is complete when it has to be signed."""
+
+    def __init__(self, exchange: Exchange, sign: Callable[[Exchange, int, bytes], dict[str, str]], send: Send) -> None:
+        self._exchange = exchange
+        self._sign = sign
+        self._send = send
+        self._start: Message | None = None
+        self._body = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        if self._exchange.verified is None:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            self._start = message
+        elif message["type"] == "http.response.body" and self._start is not None:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._finish(self._start)
+
+    async def _finish(self, start: Message) -> None:
+        body = bytes(self._body)
+        signed = self._sign(self._exchange, start["status"], body)
+        headers = [*start["headers"], *((name.encode(), value.encode("ascii")) for name, value in signed.items())]
+        await self._send({**start, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})

@@ -1,0 +1,82 @@
+"""What an administrator does with a broker, running or not: everything goes through its database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from tacita_broker.config import Settings
+from tacita_broker.directory import BrokerDirectory
+from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.files import write_durably
+from tacita_broker.log.tables import TrustFileRow
+from tacita_broker.partners.enrolment import Enrolment
+from tacita_broker.partners.tables import PartnerRow
+from tacita_broker.services import system_clock
+from tacita_broker.storage import Database
+from tacita_protocol.errors import ProtocolError
+from tacita_protocol.tlog.trust import NO_QUORUM, TrustPolicy
+
+MAX_TRUST_BYTES = 64 * 1024
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[tuple[Settings, Database]]:
+    """A broker's settings and database, for one command. Raises `ConfigurationRefused`."""
+    settings = BrokerDirectory(path).settings()
+    database = Database(settings.database)
+    try:
+        yield settings, database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def enrolment(path: Path) -> AsyncIterator[Enrolment]:
+    """Invitations and approvals of the broker in a directory."""
+    async with opened(path) as (settings, database):
+        yield Enrolment(database, settings, system_clock)
+
+
+async def issue_trust(path: Path, file: Path, *, replace: bool) -> TrustPolicy:
+    """Make `file` the federation's trust file. A running broker follows within a second.
+
+    Raises `ConfigurationRefused` when it is not readable, is for another log, demands no witness, names a partner with
+    another key, or another file has been issued and `replace` is not set.
+    """
+    trust = _read_trust(file)
+    async with opened(path) as (settings, database):
+        if trust.log.vkey != settings.log_vkey:
+            raise ConfigurationRefused("the trust file's log line is not this broker's log; see `tacita-broker info`")
+        async with database.write() as session:
+            newest = select(TrustFileRow).order_by(TrustFileRow.id.desc()).limit(1)
+            issued = (await session.execute(newest)).scalar_one_or_none()
+            if issued is not None and issued.text == trust.text:
+                return trust
+            if issued is not None and not replace:
+                raise ConfigurationRefused("another trust file has been issued; give --replace if all partners know")
+            for row in await session.scalars(select(PartnerRow).where(PartnerRow.partner.in_(trust.witnesses))):
+                if trust.witnesses[row.partner].key.text != row.witness_key:
+                    raise ConfigurationRefused("a witness line names a partner, but not with the key of its card")
+            count = (await session.execute(select(func.count()).select_from(TrustFileRow))).scalar_one()
+            session.add(TrustFileRow(id=count + 1, text=trust.text, issued=system_clock()))
+    write_durably(BrokerDirectory(path).trust_file, trust.text.encode())
+    return trust
+
+
+def _read_trust(file: Path) -> TrustPolicy:
+    try:
+        data = file.read_bytes()
+        if len(data) > MAX_TRUST_BYTES:
+            raise ConfigurationRefused("the trust file is too large")
+        trust = TrustPolicy.parse(data.decode())
+    except OSError as error:
+        raise ConfigurationRefused(f"the trust file cannot be read: {type(error).__name__}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationRefused("the trust file is not text") from error
+    except ProtocolError as error:
+        raise ConfigurationRefused(f"the trust file is not one: {error}") from error
+    if trust.quorum == NO_QUORUM:
+        raise ConfigurationRefused("the trust file demands no witness, so its proofs would prove nothing")
+    return trust

@@ -1,0 +1,1 @@
+"""Agreements between partners: carried, kept, and logged as a salted digest. The broker is no party to them."""

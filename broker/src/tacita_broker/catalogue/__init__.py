@@ -1,0 +1,1 @@
+"""Dataset cards: publishing them, and who may discover which."""

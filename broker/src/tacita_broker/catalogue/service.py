@@ -1,0 +1,119 @@
+"""The catalogue. A dataset that the asker's kind may not discover does not exist for the asker."""
+
+from collections.abc import Callable
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tacita_broker.bell import Bell
+from tacita_broker.catalogue.tables import DatasetRow
+from tacita_broker.config import Limits
+from tacita_broker.log.service import QUEUED
+from tacita_broker.log.store import queue_entry
+from tacita_broker.partners.service import KnownPartner, PartnerService
+from tacita_broker.problems import conflict, refused, too_many
+from tacita_broker.storage import Database
+from tacita_protocol.api import MAX_LISTED, Catalogue, DatasetView
+from tacita_protocol.statements.dataset import DatasetCard
+from tacita_protocol.statements.partner import PartnerCard
+from tacita_protocol.statements.statement import Signed, verify_statement
+from tacita_protocol.tlog.entry import build_card_entry
+
+
+class CatalogueService:
+    """Publishes and finds dataset cards."""
+
+    def __init__(
+        self, database: Database, partners: PartnerService, limits: Limits, clock: Callable[[], int], bell: Bell
+    ) -> None:
+        self._database = database
+        self._partners = partners
+        self._limits = limits
+        self._clock = clock
+        self._bell = bell
+
+    async def publish(self, caller: KnownPartner, dataset: str, epoch: int, envelope: str) -> bool:
+        """Store a card for one epoch and hand it to the log. False when the same bytes were there already.
+
+        Raises `ProtocolError` or `ProblemError`: 409 for other bytes of a known epoch, or one that is not the newest.
+        """
+        card = verify_statement(DatasetCard, envelope, caller.key)
+        body = card.body
+        if (body.partner, body.dataset, body.epoch) != (caller.partner, dataset, epoch):
+            raise refused("card-address", "The card is not that of the addressed dataset and epoch.")
+        if body.normaliser.partition("/")[0] != body.kind.value:
+            raise refused("card-normaliser", "The card's normaliser is not one for its kind of identifier.")
+        now = self._clock()
+        async with self._database.write() as session:
+            known = await session.get(DatasetRow, (caller.partner, dataset, epoch))
+            if known is not None:
+                if known.card == card.envelope:
+                    return False
+                raise conflict("epoch-exists", "This epoch was published with another card; publish a new epoch.")
+            newest = await self._newest_epoch(session, caller.partner, dataset)
+            if newest is not None and epoch < newest:
+                raise conflict("epoch-old", "A newer epoch of this dataset has been published.")
+            if newest is None and await self._names(session, caller.partner) >= self._limits.datasets_per_partner:
+                raise too_many("too-many-datasets", "This partner may publish no more datasets.")
+            session.add(
+                DatasetRow(partner=caller.partner, dataset=dataset, epoch=epoch, card=card.envelope, published=now)
+            )
+            entry = build_card_entry("dataset-card", card.envelope_digest, now)
+            await queue_entry(session, f"dataset-card:{card.envelope_digest}", entry, now=now)
+        self._bell.ring(QUEUED)
+        return True
+
+    async def catalogue(self, caller: KnownPartner) -> Catalogue:
+        """The newest cards that the caller's kind may discover, and the caller's own."""
+        newest = (
+            select(DatasetRow.partner, DatasetRow.dataset, func.max(DatasetRow.epoch).label("epoch"))
+            .group_by(DatasetRow.partner, DatasetRow.dataset)
+            .subquery()
+        )
+        query = select(DatasetRow).join(
+            newest,
+            (DatasetRow.partner == newest.c.partner)
+            & (DatasetRow.dataset == newest.c.dataset)
+            & (DatasetRow.epoch == newest.c.epoch),
+        )
+        async with self._database.read() as session:
+            rows = list(await session.scalars(query.order_by(DatasetRow.partner, DatasetRow.dataset)))
+            cards = [await self._card(session, row) for row in rows]
+        visible = [card for card in cards if card is not None and may_discover(caller.card.body, card.body)]
+        return Catalogue(datasets=tuple(DatasetView(card=card.envelope) for card in visible[:MAX_LISTED]))
+
+    async def offered_in(
+        self, session: AsyncSession, asker: PartnerCard, owner: str, dataset: str, epoch: int
+    ) -> Signed[DatasetCard] | None:
+        """The card of the newest epoch, if it is `epoch` and the asker may discover it; None otherwise."""
+        if await self._newest_epoch(session, owner, dataset) != epoch:
+            return None
+        row = await session.get(DatasetRow, (owner, dataset, epoch))
+        card = None if row is None else await self._card(session, row)
+        return card if card is not None and may_discover(asker, card.body) else None
+
+    async def stored_in(
+        self, session: AsyncSession, owner: str, dataset: str, epoch: int
+    ) -> Signed[DatasetCard] | None:
+        """The card of this epoch, whether or not it is still the newest."""
+        row = await session.get(DatasetRow, (owner, dataset, epoch))
+        return None if row is None else await self._card(session, row)
+
+    async def _card(self, session: AsyncSession, row: DatasetRow) -> Signed[DatasetCard] | None:
+        owner = await self._partners.approved_in(session, row.partner)
+        return None if owner is None else verify_statement(DatasetCard, row.card, owner.key)
+
+    @staticmethod
+    async def _newest_epoch(session: AsyncSession, partner: str, dataset: str) -> int | None:
+        query = select(func.max(DatasetRow.epoch)).where(DatasetRow.partner == partner, DatasetRow.dataset == dataset)
+        return (await session.execute(query)).scalar_one_or_none()
+
+    @staticmethod
+    async def _names(session: AsyncSession, partner: str) -> int:
+        query = select(func.count(DatasetRow.dataset.distinct())).where(DatasetRow.partner == partner)
+        return (await session.execute(query)).scalar_one()
+
+
+def may_discover(asker: PartnerCard, card: DatasetCard) -> bool:
+    """Whether the asker may know of the dataset: its owner, and the kinds that the card names."""
+    return asker.partner == card.partner or asker.kind in card.discoverable_by

@@ -1,0 +1,235 @@
+"""The command `tacita-broker`. Heavy modules are imported by the commands that need them."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+T = TypeVar("T")
+
+EXIT_REFUSED = 1
+EXIT_FAILED = 70
+"""The broker stopped itself (EX_SOFTWARE): its log must be looked at before it runs again."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Run a Tacita broker.\n\nExample: tacita-broker init broker --name 'Harbour federation'",
+)
+log_app = typer.Typer(
+    no_args_is_help=True, help="The broker's transparency log.\n\nExample: tacita-broker log check broker"
+)
+app.add_typer(log_app, name="log")
+
+Directory = Annotated[Path, typer.Argument(help="The broker's directory.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(help="File with the passphrase of the keys (or TACITA_BROKER_PASSPHRASE_FILE).", show_default=False),
+]
+
+
+@app.command(epilog="Example: tacita-broker init broker --name 'Harbour federation' --port 8440 --passphrase-file pass")
+def init(
+    directory: Directory,
+    name: Annotated[str, typer.Option(help="Name for people; the broker's id is made from it.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8440,
+    authority: Annotated[
+        list[str] | None, typer.Option(help="host[:port] under which partners reach the broker; repeatable.")
+    ] = None,
+    database: Annotated[str | None, typer.Option(help="SQLAlchemy URL; a file in the directory by default.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a broker: keys, settings, database, an empty log."""
+    from tacita_broker.config import slug
+    from tacita_broker.directory import BrokerDirectory, NewBroker, read_passphrase
+
+    new = NewBroker(slug(name), name, host, port, tuple(authority or ()), database)
+    with _refusals():
+        passphrase = read_passphrase(passphrase_file)
+        settings = asyncio.run(BrokerDirectory(directory).create(new, passphrase))
+        _show_info(settings, as_json)
+
+
+@app.command(epilog="Example: tacita-broker run broker --passphrase-file pass")
+def run(
+    directory: Directory,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=1, max=65535, show_default=False)] = None,
+    behind_proxy: Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")] = False,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file.", show_default=False)] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file.", show_default=False)] = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Prints structured log lines to stderr; ready when GET /healthz answers."""
+    from tacita_broker.run import run_broker
+
+    changes: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "behind_proxy": behind_proxy or None,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+    }
+    with _refusals():
+        healthy = run_broker(
+            directory, passphrase_file, {name: value for name, value in changes.items() if value is not None}
+        )
+    if not healthy:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(epilog="Example: tacita-broker info broker --json")
+def info(directory: Directory, as_json: AsJson = False) -> None:
+    """The broker's public facts: id, signing key, log key, origin."""
+    from tacita_broker.config import load_settings
+
+    with _refusals():
+        _show_info(load_settings(directory), as_json)
+
+
+@app.command(epilog="Example: tacita-broker invite broker --kind bank")
+def invite(
+    directory: Directory,
+    kind: Annotated[str, typer.Option(help="Kind of partner, as bank, hotel, ngo.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make an invitation: for one partner of this kind, for 15 minutes, for one use."""
+    from tacita_broker.administration import enrolment
+    from tacita_broker.errors import ConfigurationRefused
+    from tacita_protocol.statements.vocabulary import PartnerKind
+
+    async def work() -> tuple[str, int]:
+        if kind not in list(PartnerKind):
+            raise ConfigurationRefused(f"the kind must be one of: {', '.join(PartnerKind)}")
+        async with enrolment(directory) as service:
+            invitation = await service.invite(PartnerKind(kind))
+        return invitation.code, invitation.expires
+
+    code, expires = _run(work())
+    _show({"code": code, "expires": expires}, [code], as_json)
+
+
+@app.command(epilog="Example: tacita-broker partners broker --json")
+def partners(directory: Directory, as_json: AsJson = False) -> None:
+    """List all partners with their fingerprints, those that wait for approval too."""
+    from tacita_broker.administration import enrolment
+
+    async def work() -> list[dict[str, str]]:
+        async with enrolment(directory) as service:
+            return [_partner(item) for item in await service.listed()]
+
+    rows = _run(work())
+    lines = [f"{row['partner']}  {row['kind']}  {row['status']}  {row['name']}\n  {row['fingerprint']}" for row in rows]
+    _show(rows, lines or ["No partner has enrolled."], as_json)
+
+
+@app.command(epilog="Example: tacita-broker approve broker harbour-bank --fingerprint '3f2a 88c1 ...'")
+def approve(
+    directory: Directory,
+    partner: Annotated[str, typer.Argument(help="The partner's id.", show_default=False)],
+    fingerprint: Annotated[
+        str | None, typer.Option(help="The fingerprint that the partner told you over another channel.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a partner after comparing its fingerprint out of band; its card goes into the log."""
+    from tacita_broker.administration import enrolment
+
+    async def work() -> dict[str, str]:
+        async with enrolment(directory) as service:
+            return _partner(await service.approve(partner, fingerprint))
+
+    row = _run(work())
+    _show(row, [f"{row['partner']} is approved. Its fingerprint: {row['fingerprint']}"], as_json)
+
+
+@app.command(epilog="Example: tacita-broker trust broker trust.policy")
+def trust(
+    directory: Directory,
+    file: Annotated[Path, typer.Argument(help="The trust file: log, witnesses, quorum.", show_default=False)],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace another trust file that was issued.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Issue the federation's trust file. From then on matches are served."""
+    from tacita_broker.administration import issue_trust
+
+    policy = _run(issue_trust(directory, file, replace=replace))
+    body = {"digest": policy.digest, "witnesses": sorted(policy.witnesses)}
+    _show(body, [f"Issued. SHA-256 of the file: {policy.digest}"], as_json)
+
+
+@log_app.command("check", epilog="Example: tacita-broker log check broker")
+def log_check(directory: Directory, as_json: AsJson = False) -> None:
+    """Check every entry, tile and checkpoint of the log; exit code 1 names the step that failed."""
+    from tacita_broker.administration import opened
+    from tacita_broker.directory import BrokerDirectory
+    from tacita_broker.log.check import CheckedStep, check_log
+    from tacita_broker.log.files import LogFiles
+    from tacita_protocol.tlog.note import NoteVerifier
+
+    async def work() -> list[CheckedStep]:
+        async with opened(directory) as (settings, database):
+            files = LogFiles(BrokerDirectory(directory).log)
+            return await check_log(database, files, NoteVerifier.from_vkey(settings.log_vkey))
+
+    steps = _run(work())
+    body = [{"number": step.number, "proved": step.proved} for step in steps]
+    _show(body, [f"{step.number}. {step.proved}" for step in steps], as_json)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    with _refusals():
+        return asyncio.run(work)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """A broker's error is one sentence on stderr and exit code 1."""
+    from tacita_broker.errors import BrokerError
+
+    try:
+        yield
+    except BrokerError as error:
+        typer.echo(f"tacita-broker: {error}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+
+
+def _show(body: object, lines: list[str], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(body))
+        return
+    for line in lines:
+        typer.echo(line)
+
+
+def _show_info(settings: Any, as_json: bool) -> None:
+    body = {name: getattr(settings, name) for name in ("broker", "name", "signing_key", "log_vkey", "origin")}
+    _show(body, [f"{name}: {value}" for name, value in body.items()], as_json)
+
+
+def _partner(item: Any) -> dict[str, str]:
+    return {
+        "partner": item.partner,
+        "name": item.name,
+        "kind": item.kind.value,
+        "status": item.status.value,
+        "fingerprint": item.fingerprint,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,1 @@
+"""The transparency log: entries, sequencer, published files, witnesses."""

@@ -1,0 +1,82 @@
+"""The public side of the log: files, the trust file, and witnesses that poll."""
+
+import asyncio
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from tacita_broker.access.body import read_json_body
+from tacita_broker.errors import LogDamaged
+from tacita_broker.log.service import PINNED
+from tacita_broker.problems import not_found, too_many
+from tacita_broker.services import services_of
+from tacita_broker.waiting import first_news
+from tacita_protocol.api import CosignatureBody, parse_body
+
+router = APIRouter()
+
+_NUMBER = r"(?:x[0-9]{3}/){0,5}[0-9]{3}"
+_OBJECT = re.compile(rf"tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/{_NUMBER}(?:\.p/[1-9][0-9]{{0,2}})?", re.ASCII)
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+MAX_SIZE = 2**53 - 1
+
+
+@router.get("/log/checkpoint")
+async def checkpoint(request: Request) -> Response:
+    """The newest checkpoint with the cosignatures that are in."""
+    note = await asyncio.to_thread(services_of(request).log.files.published)
+    if note is None:
+        raise not_found()
+    return Response(note, headers={"cache-control": "no-cache"}, media_type="text/plain; charset=utf-8")
+
+
+@router.get("/log/{path:path}")
+async def log_object(request: Request, path: str) -> Response:
+    """A tile or an entry bundle."""
+    if not _OBJECT.fullmatch(path):
+        raise not_found()
+    try:
+        data = await asyncio.to_thread(services_of(request).log.files.read, path)
+    except LogDamaged:  # no such file (yet)
+        raise not_found() from None
+    return Response(data, headers={"cache-control": IMMUTABLE}, media_type="application/octet-stream")
+
+
+@router.get("/v1/trust")
+async def trust_file(request: Request) -> Response:
+    """The federation's trust file as issued. To be compared out of band, never followed on its own."""
+    trust = services_of(request).log.trust
+    if trust is None:
+        raise not_found()
+    return Response(trust.text, headers={"cache-control": "no-cache"}, media_type="text/plain; charset=utf-8")
+
+
+@router.get("/v1/witness/next")
+async def witness_next(
+    request: Request,
+    old: Annotated[int, Query(ge=0, le=MAX_SIZE)],
+    wait: Annotated[int, Query(ge=0, le=60)] = 0,
+) -> Response:
+    """The checkpoint to cosign next, 204 when there is none within `wait` seconds."""
+    services = services_of(request)
+    with services.places.take("public", services.settings.public_long_polls) as free:
+        if not free:
+            raise too_many("too-many-waiting", "Too many witnesses wait at once.")
+        news = await first_news(
+            services.bell, services.settings, lambda: services.log.witnessing.next_for(old), wait, PINNED
+        )
+    if news is None:
+        return Response(status_code=204)
+    return Response(news.model_dump_json(), headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+@router.post("/v1/witness/cosignatures", status_code=204)
+async def cosignature(request: Request) -> Response:
+    """A cosignature over a pinned checkpoint; it authenticates itself."""
+    services = services_of(request)
+    body = parse_body(CosignatureBody, await read_json_body(request, services.settings))
+    await services.log.cosign(body.size, body.line)
+    return Response(status_code=204)

@@ -1,0 +1,117 @@
+"""The log at work: recover, then integrate what waits, pin it for witnesses, and notice what administrators left."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from tacita_broker.bell import Bell
+from tacita_broker.config import Limits
+from tacita_broker.log.files import LogFiles
+from tacita_broker.log.sequencer import Sequencer
+from tacita_broker.log.store import LogStore
+from tacita_broker.log.tables import TrustFileRow
+from tacita_broker.log.witnessing import Witnessing
+from tacita_broker.problems import ProblemError
+from tacita_broker.storage import Database
+from tacita_protocol.api import LoggedCard
+from tacita_protocol.crypto.encoding import b64u
+from tacita_protocol.crypto.randomness import random_hex
+from tacita_protocol.tlog.entry import LoggedEntry
+from tacita_protocol.tlog.note import NoteSigner
+from tacita_protocol.tlog.trust import TrustPolicy
+
+QUEUED = "log-queued"
+"""Rung when this process has queued an entry."""
+PROVED = "log-proved"
+"""Rung when entries may have got their proof."""
+PINNED = "log-pinned"
+"""Rung when witnesses are asked for another checkpoint."""
+
+
+class LogService:
+    """Everything that the rest of the broker asks of its log."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Path,
+        signer: NoteSigner,
+        limits: Limits,
+        clock: Callable[[], int],
+        bell: Bell,
+    ) -> None:
+        self._database = database
+        self._limits = limits
+        self._bell = bell
+        self.files = LogFiles(directory)
+        self.sequencer = Sequencer(
+            LogStore(database), self.files, signer, holder=random_hex(16), batch=limits.log_batch_entries
+        )
+        self.witnessing = Witnessing(database, self.files, lambda: self.sequencer.head, limits, clock)
+
+    @property
+    def trust(self) -> TrustPolicy | None:
+        """The federation's trust file, None before it is issued."""
+        return self.witnessing.trust
+
+    async def recover(self) -> None:
+        """Bring log and files to one state. Raises `LogFailure`: the broker must not start."""
+        await self.sequencer.recover()
+        await self._read_trust()
+        await self.witnessing.resettle()
+        await self.witnessing.advance()
+
+    async def run(self) -> None:
+        """Until cancelled. An exception from here ends the process: nothing may be acknowledged any more."""
+        while True:
+            with self._bell.listen(QUEUED) as listener:
+                integrated = await self.sequencer.step()
+                if await self._read_trust():
+                    await self.witnessing.resettle()
+                if await self.witnessing.advance():
+                    self._bell.ring(PINNED)
+                if not integrated:
+                    await listener.heard(self._limits.log_poll_seconds)
+            # Entries that come close together share a checkpoint, hence a round of witnesses.
+            await asyncio.sleep(self._limits.log_batch_seconds)
+
+    async def cosign(self, size: int, line: str) -> None:
+        """Take a witness's cosignature. Raises `ProblemError`."""
+        if await self.witnessing.add_cosignature(size, line):
+            self._bell.ring(PROVED)
+            if await self.witnessing.advance():
+                self._bell.ring(PINNED)
+
+    async def logged_entry(self, reference: str, disclosures: tuple[str, ...]) -> LoggedEntry | None:
+        """A match entry with its proof, None while a quorum is missing."""
+        proved = await self.witnessing.proof(reference)
+        if proved is None:
+            return None
+        entry, proof = proved
+        return LoggedEntry(entry=b64u(entry), disclosures=disclosures, proof=proof.encode())
+
+    async def logged_card(self, reference: str) -> LoggedCard | None:
+        """A public entry with its proof, None while a quorum is missing."""
+        proved = await self.witnessing.proof(reference)
+        if proved is None:
+            return None
+        entry, proof = proved
+        return LoggedCard(entry=b64u(entry), proof=proof.encode())
+
+    def require_trust(self) -> TrustPolicy:
+        """The trust file. Raises a 409 problem before it is issued: only cards are logged until then."""
+        if self.trust is None:
+            raise ProblemError(409, "no-trust-file", "The federation's trust file has not been issued yet.")
+        return self.trust
+
+    async def _read_trust(self) -> bool:
+        """Read the newest trust file; True when it is another than before."""
+        query = select(TrustFileRow.text).where(TrustFileRow.id == select(func.max(TrustFileRow.id)).scalar_subquery())
+        async with self._database.read() as session:
+            text = (await session.execute(query)).scalar_one_or_none()
+        if text is None or (self.trust is not None and self.trust.text == text):
+            return False
+        self.witnessing.trust = TrustPolicy.parse(text)
+        return True

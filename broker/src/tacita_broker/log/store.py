@@ -1,0 +1,143 @@
+"""What the sequencer keeps in the database.
+
+Each method is one transaction; when it returns, its effect is on the disk. Everything that changes the log names the
+holder of the lease and the head that it starts from, and fails with `LeaseLost` when either is no longer true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tacita_broker.errors import LeaseLost, LogDamaged
+from tacita_broker.log.tables import HEAD_ROW, LogEntryRow, LogHeadRow, LogStageRow
+from tacita_broker.storage import Database
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest checkpoint, signed by the log only."""
+
+    size: int
+    note: str
+
+
+@dataclass(frozen=True)
+class WaitingEntry:
+    """An entry that has no position yet."""
+
+    row: int
+    entry: bytes
+
+
+async def queue_entry(
+    session: AsyncSession, reference: str, entry: bytes, *, now: int, excluded: Sequence[str] = ()
+) -> None:
+    """Hand an entry to the log inside the caller's transaction; a running sequencer picks it up.
+
+    A second entry with the same reference violates a unique constraint: what was decided once is logged once.
+    """
+    session.add(
+        LogEntryRow(reference=reference, entry=entry, excluded=",".join(sorted(excluded)), queued=now, position=None)
+    )
+    await session.flush()
+
+
+class LogStore:
+    """Head, stage and entries of the log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, note: str) -> None:
+        """Store the checkpoint of the empty log. Raises `LogDamaged` when there is a log already."""
+        async with self._database.write() as session:
+            if await session.get(LogHeadRow, HEAD_ROW) is not None:
+                raise LogDamaged("the database holds a log already")
+            session.add(LogHeadRow(id=HEAD_ROW, size=0, note=note, holder=""))
+
+    async def take_lease(self, holder: str) -> Head:
+        """Become the only sequencer: whoever held the lease fails at its next stage."""
+        async with self._database.write() as session:
+            row = await session.get(LogHeadRow, HEAD_ROW)
+            if row is None:
+                raise LogDamaged("the database holds no log")
+            row.holder = holder
+            return Head(row.size, row.note)
+
+    async def head(self) -> Head:
+        """The newest stored checkpoint."""
+        async with self._database.read() as session:
+            row = await session.get(LogHeadRow, HEAD_ROW)
+            if row is None:
+                raise LogDamaged("the database holds no log")
+            return Head(row.size, row.note)
+
+    async def waiting(self, limit: int) -> list[WaitingEntry]:
+        """The entries that wait longest, in the order in which they came."""
+        query = select(LogEntryRow.id, LogEntryRow.entry).where(LogEntryRow.position.is_(None))
+        async with self._database.read() as session:
+            rows = await session.execute(query.order_by(LogEntryRow.id).limit(limit))
+            return [WaitingEntry(row, entry) for row, entry in rows]
+
+    async def entries(self, start: int, stop: int) -> list[bytes]:
+        """Entries with positions in [start, stop). Raises `LogDamaged` when one is missing."""
+        query = select(LogEntryRow.entry).where(LogEntryRow.position >= start, LogEntryRow.position < stop)
+        async with self._database.read() as session:
+            entries = list(await session.scalars(query.order_by(LogEntryRow.position)))
+        if len(entries) != stop - start:
+            raise LogDamaged("the database lacks entries of the log")
+        return entries
+
+    async def positions(self) -> int:
+        """How many entries have a position."""
+        async with self._database.read() as session:
+            query = select(func.count()).select_from(LogEntryRow).where(LogEntryRow.position.is_not(None))
+            return (await session.execute(query)).scalar_one()
+
+    async def stage(
+        self,
+        holder: str,
+        old: Head,
+        new: Head,
+        rows: Sequence[int],
+        files: Sequence[tuple[str, bytes]],
+    ) -> None:
+        """Swap the head, give `rows` the positions from `old.size` on, and keep `files` until they are written."""
+        async with self._database.write() as session:
+            swap = (
+                update(LogHeadRow)
+                .where(LogHeadRow.holder == holder, LogHeadRow.size == old.size, LogHeadRow.note == old.note)
+                .values(size=new.size, note=new.note)
+            )
+            await _one(session, swap)
+            for position, row in enumerate(rows, old.size):
+                place = (
+                    update(LogEntryRow)
+                    .where(LogEntryRow.id == row, LogEntryRow.position.is_(None))
+                    .values(position=position)
+                )
+                await _one(session, place)
+            session.add_all(LogStageRow(path=path, data=data) for path, data in files)
+
+    async def staged(self) -> list[tuple[str, bytes]]:
+        """Files of the head that may not be on the disk yet, in the order of their paths."""
+        async with self._database.read() as session:
+            rows = await session.execute(select(LogStageRow.path, LogStageRow.data).order_by(LogStageRow.path))
+            return [(path, data) for path, data in rows]
+
+    async def clear_stage(self, holder: str, head: Head) -> None:
+        """Forget the staged files: they and the checkpoint are published."""
+        async with self._database.write() as session:
+            row = await session.get(LogHeadRow, HEAD_ROW)
+            if row is None or (row.holder, row.size) != (holder, head.size):
+                raise LeaseLost("another broker has taken over the log")
+            await session.execute(delete(LogStageRow))
+
+
+async def _one(session: AsyncSession, statement: "object") -> None:
+    result = await session.execute(statement)  # type: ignore[call-overload]  # narrowed below
+    if not isinstance(result, CursorResult) or result.rowcount != 1:
+        raise LeaseLost("another broker has taken over the log")

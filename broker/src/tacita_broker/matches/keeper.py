@@ -1,0 +1,188 @@
+"""What the broker does with matches by itself. All of it starts from the database, so a restart forgets nothing.
+
+promised, not decided                  -> decide, hand the opening entry to the log
+opening proved                         -> show the decision: granted or denied
+granted, start_before passed           -> close (incomplete)
+accepted or open, deadline passed      -> close with the receipts that are in
+denied, its random delay passed        -> close
+closing                                -> forget the frames
+closing proved                         -> show it: closed
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import exists, literal, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from tacita_broker.access.nonces import forget_expired
+from tacita_broker.bell import Bell
+from tacita_broker.config import Limits
+from tacita_broker.inbox.service import InboxService
+from tacita_broker.log.service import PROVED, QUEUED, LogService
+from tacita_broker.log.tables import LogEntryRow
+from tacita_broker.matches.closing import CLOSED, Closing
+from tacita_broker.matches.decision import DecisionMaker
+from tacita_broker.matches.tables import CLOSING, OPENING, MatchRow, closing_reference, opening_reference
+from tacita_broker.relay.service import RelayService
+from tacita_broker.relay.tables import FrameRow
+from tacita_broker.storage import Database
+from tacita_protocol.api import InboxEventType, LoggedClosing, LoggedDecision, MatchState, Receipts
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.crypto.randomness import random_exponential_seconds
+from tacita_protocol.statements.grant import Grant
+from tacita_protocol.statements.statement import verify_statement
+
+REQUESTED = "matches-requested"
+"""Rung when there is something to decide."""
+TICK_SECONDS = 0.5
+"""How late a deadline may be noticed."""
+DECISIONS_AT_ONCE = 8
+BATCH = 64
+
+
+class Keeper:
+    """Moves matches on."""
+
+    def __init__(
+        self,
+        database: Database,
+        decisions: DecisionMaker,
+        closing: Closing,
+        log: LogService,
+        relay: RelayService,
+        inbox: InboxService,
+        limits: Limits,
+        broker_key: VerifyKey,
+        clock: Callable[[], int],
+        bell: Bell,
+    ) -> None:
+        self._database = database
+        self._decisions = decisions
+        self._closing = closing
+        self._log = log
+        self._relay = relay
+        self._inbox = inbox
+        self._limits = limits
+        self._broker_key = broker_key
+        self._clock = clock
+        self._bell = bell
+        self._purged = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            with self._bell.listen(REQUESTED, PROVED, CLOSED) as listener:
+                await self.tick()
+                await listener.heard(TICK_SECONDS)
+
+    async def tick(self) -> None:
+        """Do everything that is due now."""
+        await self._each(_undecided(), self._decide, together=DECISIONS_AT_ONCE)
+        await self._each(_unseen_opening(), self._show_opening)
+        await self._each(_overdue(self._clock()), self._close_overdue)
+        await self._each(_closing_with_frames(), self._relay.forget)
+        await self._each(_unseen_closing(), self._show_closing)
+        now = self._clock()
+        if now - self._purged >= 60:
+            self._purged = now
+            async with self._database.write() as session:
+                await forget_expired(session, now)
+
+    async def _each(
+        self, which: ColumnElement[bool], act: Callable[[str], Awaitable[None]], *, together: int = 1
+    ) -> None:
+        query = select(MatchRow.match).where(which).order_by(MatchRow.received).limit(BATCH)
+        async with self._database.read() as session:
+            matches = list(await session.scalars(query))
+        for start in range(0, len(matches), together):
+            await asyncio.gather(*(act(match) for match in matches[start : start + together]))
+
+    async def _decide(self, match: str) -> None:
+        await self._decisions.decide(match)
+        self._bell.ring(QUEUED)
+
+    async def _show_opening(self, match: str) -> None:
+        async with self._database.read() as session:
+            row = await session.get_one(MatchRow, match)
+        logged = await self._log.logged_entry(opening_reference(match), _disclosures(row.opening_disclosures))
+        if logged is None or row.decision is None:
+            return
+        shown = LoggedDecision(decision=row.decision, logged=logged)
+        told = [row.requester]
+        now = self._clock()
+        async with self._database.write() as session:
+            row = await session.get_one(MatchRow, match)
+            if row.opening is not None or row.decision is None:
+                return
+            row.opening = shown.model_dump_json()
+            if row.granted:
+                row.state = MatchState.GRANTED.value
+                row.deadline = verify_statement(Grant, row.decision, self._broker_key).body.start_before
+                told.append(row.responder)
+            else:
+                row.state = MatchState.DENIED.value
+                delay = random_exponential_seconds(self._limits.denial_closing_mean_seconds)
+                row.deadline = now + int(min(delay, self._limits.denial_closing_max_seconds))
+            for partner in told:
+                await self._inbox.post(session, partner, InboxEventType.DECISION, match=match, now=now)
+        self._inbox.ring(*told)
+
+    async def _close_overdue(self, match: str) -> None:
+        async with self._database.write() as session:
+            row = await session.get_one(MatchRow, match)
+            if row.deadline is None or row.deadline > self._clock():
+                return
+            await self._closing.close(session, row)
+        self._closing.announce(match)
+
+    async def _show_closing(self, match: str) -> None:
+        async with self._database.read() as session:
+            row = await session.get_one(MatchRow, match)
+        logged = await self._log.logged_entry(closing_reference(match), _disclosures(row.closing_disclosures))
+        if logged is None:
+            return
+        receipts = Receipts(requester=row.requester_receipt, responder=row.responder_receipt)
+        shown = LoggedClosing(logged=logged, receipts=receipts, refusal=row.refusal)
+        told = [row.requester, row.responder] if row.granted else [row.requester]
+        async with self._database.write() as session:
+            row = await session.get_one(MatchRow, match)
+            if row.closing is not None:
+                return
+            row.closing = shown.model_dump_json()
+            row.state = MatchState.CLOSED.value
+            for partner in told:
+                await self._inbox.post(session, partner, InboxEventType.CLOSING, match=match, now=self._clock())
+        self._inbox.ring(*told)
+
+
+def _undecided() -> ColumnElement[bool]:
+    return (MatchRow.state == MatchState.REQUESTED.value) & MatchRow.decision.is_(None)
+
+
+def _unseen_opening() -> ColumnElement[bool]:
+    return (MatchRow.state == MatchState.REQUESTED.value) & _proved(OPENING)
+
+
+def _overdue(now: int) -> ColumnElement[bool]:
+    waiting = (MatchState.GRANTED, MatchState.DENIED, MatchState.ACCEPTED, MatchState.OPEN)
+    return MatchRow.state.in_([state.value for state in waiting]) & (MatchRow.deadline <= now)
+
+
+def _unseen_closing() -> ColumnElement[bool]:
+    return (MatchRow.state == MatchState.CLOSING.value) & _proved(CLOSING)
+
+
+def _closing_with_frames() -> ColumnElement[bool]:
+    return (MatchRow.state == MatchState.CLOSING.value) & exists().where(FrameRow.match == MatchRow.match)
+
+
+def _proved(prefix: str) -> ColumnElement[bool]:
+    """The match's entry with this reference has its proof. Without one a match waits, and holds up no other."""
+    entry = LogEntryRow.reference == literal(prefix).concat(MatchRow.match)
+    return exists().where(entry, LogEntryRow.proof_size.is_not(None))
+
+
+def _disclosures(text: str | None) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text else ()

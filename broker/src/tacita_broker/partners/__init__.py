@@ -1,0 +1,1 @@
+"""Enrolment, approval and look-up of partners."""

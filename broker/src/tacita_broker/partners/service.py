@@ -1,0 +1,78 @@
+"""Looking partners up, at every request and for each other."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tacita_broker.log.service import LogService
+from tacita_broker.partners.enrolment import card_reference
+from tacita_broker.partners.tables import PartnerRow, PartnerStatus
+from tacita_broker.problems import not_found
+from tacita_broker.storage import Database
+from tacita_protocol.api import PartnerList, PartnerView
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.statements.partner import PartnerCard
+from tacita_protocol.statements.statement import Signed, verify_statement
+
+
+@dataclass(frozen=True)
+class KnownPartner:
+    """A partner with its verified card and signing key."""
+
+    partner: str
+    approved: bool
+    card: Signed[PartnerCard]
+    key: VerifyKey
+
+
+class PartnerService:
+    """Partners as the database holds them now: an administrator's command takes effect at the next request."""
+
+    def __init__(self, database: Database, log: LogService) -> None:
+        self._database = database
+        self._log = log
+        self._verified: dict[str, KnownPartner] = {}
+
+    async def find(self, partner: str) -> KnownPartner | None:
+        """The partner with this id, approved or not; None if there is none."""
+        async with self._database.read() as session:
+            return await self.find_in(session, partner)
+
+    async def find_in(self, session: AsyncSession, partner: str) -> KnownPartner | None:
+        """As `find`, inside a transaction."""
+        row = await session.get(PartnerRow, partner)
+        return None if row is None else self._known(row)
+
+    async def approved_in(self, session: AsyncSession, partner: str) -> KnownPartner | None:
+        """The partner if it is approved."""
+        known = await self.find_in(session, partner)
+        return known if known is not None and known.approved else None
+
+    async def view(self, partner: str) -> PartnerView:
+        """An approved partner's card and log entry. Raises a 404 problem."""
+        known = await self.find(partner)
+        if known is None or not known.approved:
+            raise not_found()
+        return await self._view(known)
+
+    async def all(self) -> PartnerList:
+        """All approved partners."""
+        query = select(PartnerRow).where(PartnerRow.status == PartnerStatus.APPROVED.value).order_by(PartnerRow.partner)
+        async with self._database.read() as session:
+            rows = list(await session.scalars(query))
+        return PartnerList(partners=tuple([await self._view(self._known(row)) for row in rows]))
+
+    async def _view(self, known: KnownPartner) -> PartnerView:
+        entry = await self._log.logged_card(card_reference(known.card))
+        return PartnerView(partner=known.partner, card=known.card.envelope, entry=entry)
+
+    def _known(self, row: PartnerRow) -> KnownPartner:
+        """The row with its card verified; a card is verified once, its approval is read each time."""
+        approved = row.status == PartnerStatus.APPROVED.value
+        cached = self._verified.get(row.partner)
+        if cached is None or (cached.card.envelope, cached.approved) != (row.card, approved):
+            key = VerifyKey.from_text(row.signing_key)
+            cached = KnownPartner(row.partner, approved, verify_statement(PartnerCard, row.card, key), key)
+            self._verified[row.partner] = cached
+        return cached

@@ -1,0 +1,107 @@
+"""Problem documents (RFC 9457): the one form in which the broker says no.
+
+Details are constant sentences, never a value from the request. What does not exist and what is not the caller's give
+the same answer (`not_found`).
+"""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tacita_protocol.api import Problem
+from tacita_protocol.errors import (
+    LimitExceeded,
+    MalformedMessage,
+    ProtocolError,
+    SignatureInvalid,
+    UnsupportedVersion,
+)
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem document. `code` is stable, `detail` one sentence without values."""
+
+    def __init__(self, status: int, code: str, detail: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+
+
+def not_found() -> ProblemError:
+    """The answer for "there is no such thing" and for "it is not yours"."""
+    return ProblemError(404, "not-found", "There is no such thing, or it is not yours.")
+
+
+def conflict(code: str, detail: str) -> ProblemError:
+    """Well-formed, but not in this state, or something else was said before."""
+    return ProblemError(409, code, detail)
+
+
+def refused(code: str, detail: str) -> ProblemError:
+    """Well-formed, but what it says does not fit."""
+    return ProblemError(422, code, detail)
+
+
+def too_many(code: str, detail: str) -> ProblemError:
+    """A quota is used up."""
+    return ProblemError(429, code, detail, headers={"retry-after": "5"})
+
+
+def problem_response(error: ProblemError) -> Response:
+    """The document as a response."""
+    problem = Problem.of(error.status, error.code, HTTPStatus(error.status).phrase, error.detail)
+    headers = {"cache-control": "no-store", **(error.headers or {})}
+    return Response(problem.model_dump_json(), error.status, headers=headers, media_type=PROBLEM_TYPE)
+
+
+def of_protocol_error(error: ProtocolError) -> ProblemError:
+    """What a caller is told about a message that does not hold; texts of protocol errors carry no values."""
+    match error:
+        case LimitExceeded():
+            return ProblemError(413, "limit-exceeded", str(error)[:500])
+        case UnsupportedVersion():
+            return ProblemError(422, "unsupported-version", str(error)[:500])
+        case MalformedMessage():
+            return ProblemError(422, "malformed", str(error)[:500])
+        case SignatureInvalid():
+            return ProblemError(422, "statement-signature", str(error)[:500])
+        case _:
+            return ProblemError(422, "refused", str(error)[:500])
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Every way in which a request can fail ends in a problem document."""
+
+    @app.exception_handler(ProblemError)
+    async def on_problem(_request: Request, error: ProblemError) -> Response:
+        return problem_response(error)
+
+    @app.exception_handler(ProtocolError)
+    async def on_protocol_error(_request: Request, error: ProtocolError) -> Response:
+        return problem_response(of_protocol_error(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_request: Request, _error: RequestValidationError) -> Response:
+        # The framework's own answer would quote the value.
+        return problem_response(ProblemError(422, "malformed", "A part of the address does not have its form."))
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(_request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return problem_response(not_found())
+        status = error.status_code if 400 <= error.status_code <= 599 else 500
+        headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        phrase = HTTPStatus(status).phrase
+        code = "-".join(phrase.lower().replace("'", "").split())
+        return problem_response(ProblemError(status, code, f"{phrase}.", headers=headers))
+
+    @app.exception_handler(Exception)
+    async def on_failure(_request: Request, _error: Exception) -> Response:
+        return problem_response(ProblemError(500, "internal", "The broker failed on this request."))

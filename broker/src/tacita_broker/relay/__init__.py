@@ -1,0 +1,1 @@
+"""Frames, stored and forwarded. The broker sees ciphertext and sizes, nothing else."""

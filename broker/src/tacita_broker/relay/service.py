@@ -1,0 +1,134 @@
+"""Taking frames in order, giving them out, and forgetting them when the match closes."""
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tacita_broker.bell import Bell
+from tacita_broker.blobs import BlobMissing, BlobStore
+from tacita_broker.config import Limits
+from tacita_broker.matches.tables import MatchRow, visible_to
+from tacita_broker.problems import ProblemError, conflict, not_found, refused, too_many
+from tacita_broker.relay.tables import FrameRow
+from tacita_broker.storage import Database
+from tacita_broker.waiting import first_news
+from tacita_protocol.api import MatchState
+from tacita_protocol.crypto.digest import digest_of
+from tacita_protocol.crypto.frames import Direction
+from tacita_protocol.statements.vocabulary import Role
+
+_ENDED = frozenset({MatchState.DENIED, MatchState.REFUSED, MatchState.CLOSING, MatchState.CLOSED})
+
+
+class RelayService:
+    """A partner sends frames of its own direction and receives those of the other."""
+
+    def __init__(self, database: Database, blobs: BlobStore, limits: Limits, bell: Bell) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._limits = limits
+        self._bell = bell
+
+    async def put(self, partner: str, match: str, direction: Direction, seq: int, frame: bytes) -> bool:
+        """Store a frame. False when the same bytes are there already; sequence numbers come without gaps.
+
+        Raises `ProblemError`: 404 (no such match, not the caller's direction), 409 (not open, other bytes, a gap),
+        410 (ended), 413 and 429 (quotas).
+        """
+        if not frame:
+            raise refused("frame-empty", "A frame has at least one byte.")
+        digest = digest_of(frame)
+        async with self._database.read() as session:
+            if await self._known(session, partner, match, direction, seq, digest):
+                return False
+        # The bytes are on the disk before the row that acknowledges them. The name carries the digest, so that of two
+        # racing requests for one number neither can replace what the other has acknowledged.
+        name = _blob(direction, seq, digest)
+        await self._blobs.put(match, name, frame)
+        try:
+            async with self._database.write() as session:
+                if await self._known(session, partner, match, direction, seq, digest):
+                    return False
+                session.add(FrameRow(match=match, direction=direction.value, seq=seq, digest=digest, size=len(frame)))
+        except ProblemError:
+            await self._blobs.delete(match, name)  # another frame won, or the match has closed
+            raise
+        self._bell.ring(_key(match))
+        return True
+
+    async def get(self, partner: str, match: str, direction: Direction, seq: int, wait: float) -> bytes | None:
+        """A frame of the other side, None when it does not come within `wait` seconds. Raises 404 and 410 problems."""
+
+        async def look() -> str | None:
+            async with self._database.read() as session:
+                row = await self._match(session, partner, match, direction.other)
+                if MatchState(row.state) in _ENDED:
+                    raise _ended()
+                frame = await session.get(FrameRow, (match, direction.value, seq))
+                return None if frame is None else frame.digest
+
+        digest = await first_news(self._bell, self._limits, look, wait, _key(match))
+        if digest is None:
+            return None
+        try:
+            return await self._blobs.get(match, _blob(direction, seq, digest))
+        except BlobMissing:  # the match was closed in between
+            raise _ended() from None
+
+    async def forget(self, match: str) -> None:
+        """Delete the frames of a match that takes no more. Repeating it changes nothing."""
+        await self._blobs.delete_folder(match)
+        async with self._database.write() as session:
+            await session.execute(delete(FrameRow).where(FrameRow.match == match))
+        self.ring(match)
+
+    def ring(self, match: str) -> None:
+        """Wake those who wait for frames of a match."""
+        self._bell.ring(_key(match))
+
+    async def _known(
+        self, session: AsyncSession, partner: str, match: str, direction: Direction, seq: int, digest: str
+    ) -> bool:
+        """Whether this very frame was stored before; raises unless it may be stored now."""
+        row = await self._match(session, partner, match, direction)
+        if MatchState(row.state) in _ENDED:
+            raise _ended()
+        if row.state != MatchState.OPEN.value:
+            raise conflict("not-open", "Frames are relayed once both sides have opened the match.")
+        present = await session.get(FrameRow, (match, direction.value, seq))
+        if present is not None:
+            if present.digest == digest:
+                return True
+            raise conflict("frame-exists", "Another frame has this sequence number.")
+        own = (FrameRow.match == match, FrameRow.direction == direction.value)
+        count = (await session.execute(select(func.count()).where(*own))).scalar_one()
+        if seq != count:
+            raise conflict("frame-gap", "Frames are sent in the order of their sequence numbers.")
+        total = select(func.coalesce(func.sum(FrameRow.size), 0)).where(FrameRow.match == match)
+        if count >= self._limits.frames_per_match:
+            raise too_many("too-many-frames", "This match may send no more frames.")
+        if (await session.execute(total)).scalar_one() >= self._limits.relayed_bytes_per_match:
+            raise too_many("too-many-bytes", "This match may send no more bytes.")
+        return False
+
+    @staticmethod
+    async def _match(session: AsyncSession, partner: str, match: str, direction: Direction) -> MatchRow:
+        """The match, if `direction` is the partner's own side of it and the partner may see it."""
+        row = await session.get(MatchRow, match)
+        if row is None or not visible_to(row, partner):
+            raise not_found()
+        own = row.requester if direction.value == Role.REQUESTER.value else row.responder
+        if own != partner:
+            raise not_found()
+        return row
+
+
+def _blob(direction: Direction, seq: int, digest: str) -> str:
+    return f"{direction.value}-{seq}-{digest[:32]}"
+
+
+def _key(match: str) -> str:
+    return f"frames:{match}"
+
+
+def _ended() -> ProblemError:
+    return ProblemError(410, "ended", "The match has ended; its frames are gone.")

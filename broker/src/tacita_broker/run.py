@@ -1,0 +1,38 @@
+"""`tacita-broker run`: from a directory to a serving process."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tacita_broker.app import create_app
+from tacita_broker.directory import BrokerDirectory, migrate, read_passphrase
+from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.observability import configure_logging, events
+from tacita_broker.server import check_binding, serve
+from tacita_broker.services import build, system_clock
+from tacita_policies.bundle import Bundle
+from tacita_policies.embedded import EmbeddedDecisionPoint
+from tacita_policies.source import PolicyRefused
+
+
+def run_broker(path: Path, passphrase_file: Path | None, changes: dict[str, Any]) -> bool:
+    """Serve until a signal; `changes` to the settings come from the command line.
+
+    Returns False when the broker stopped itself. Raises `BrokerError` when it cannot start.
+    """
+    directory = BrokerDirectory(path)
+    settings = directory.settings().model_copy(update=changes)
+    check_binding(settings)
+    keys = directory.keys(read_passphrase(passphrase_file))
+    if keys.signing.verify_key.text != settings.signing_key:
+        raise ConfigurationRefused("the key file is not that of these settings")
+    asyncio.run(migrate(settings.database))
+    configure_logging()
+    events().info("broker.starting", broker=settings.broker, port=settings.port)
+    try:
+        services = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load()), system_clock)
+        healthy = serve(create_app(services), services)
+    except PolicyRefused as error:
+        raise ConfigurationRefused(f"the policy bundle cannot be used: {error}") from error
+    events().info("broker.stopped")
+    return healthy

@@ -1,0 +1,163 @@
+"""Serving the application: uvicorn, with the limits that it lacks and a quick, orderly end."""
+
+import asyncio
+import signal
+import socket
+import ssl
+from asyncio import TimerHandle, Transport
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tacita_broker.bell import Bell
+from tacita_broker.config import Settings, is_loopback
+from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.problems import PROBLEM_TYPE
+from tacita_broker.services import Running, Services
+from tacita_protocol.api import Problem
+
+STOP_SECONDS = 1
+"""How long requests may take to end once the broker is told to stop."""
+KEEP_ALIVE_SECONDS = 65
+
+
+def http_protocol(settings: Settings) -> type[HttpToolsProtocol]:
+    """uvicorn's HTTP protocol with a limit on the size of headers and on the time that they take to arrive."""
+
+    class BoundedProtocol(HttpToolsProtocol):
+        _timer: TimerHandle | None = None
+        _header_bytes = 0
+        _awaiting_headers = True
+
+        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+            super().connection_made(transport)
+            self._await_headers()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._disarm()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._await_headers()
+
+        def on_headers_complete(self) -> None:
+            self._disarm()
+            self._awaiting_headers = False
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._awaiting_headers:
+                self._header_bytes += len(data)
+                if self._header_bytes > settings.header_bytes and not self.transport.is_closing():
+                    self._refuse(431, "headers", "The headers of this request are too large.")
+
+        def send_400_response(self, msg: str) -> None:
+            del msg  # the library's own text is no problem document
+            self._refuse(400, "malformed", "This is not a valid HTTP/1.1 request.")
+
+        def _await_headers(self) -> None:
+            self._disarm()
+            self._awaiting_headers, self._header_bytes = True, 0
+            self._timer = self.loop.call_later(settings.header_seconds, self._too_slow)
+
+        def _disarm(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _too_slow(self) -> None:
+            if not self.transport.is_closing():
+                self._refuse(408, "too-slow", "The headers of this request did not arrive in time.")
+
+        def _refuse(self, status: int, code: str, detail: str) -> None:
+            body = Problem.of(status, code, "Request refused", detail).model_dump_json().encode()
+            head = (
+                f"HTTP/1.1 {status} Refused\r\ncontent-type: {PROBLEM_TYPE}\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode("ascii") + body)
+            self.transport.close()
+
+    return BoundedProtocol
+
+
+class Server(uvicorn.Server):
+    """Ends within a second of a signal: requests that are held open are answered at once."""
+
+    def __init__(self, config: Config, bell: Bell) -> None:
+        super().__init__(config)
+        self._bell = bell
+        self._stopping: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Remember the loop, which a signal handler has to wake."""
+        self._stopping = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """On SIGTERM or SIGINT. uvicorn's own would raise the signal again before the services have stopped."""
+        del frame
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+        if self._stopping is not None:
+            self._stopping.call_soon_threadsafe(self._bell.stop)
+
+
+def check_binding(settings: Settings) -> None:
+    """Raises `ConfigurationRefused` for an address that others reach without TLS."""
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise ConfigurationRefused("TLS needs both --tls-certificate and --tls-key")
+    if is_loopback(settings.host) or settings.tls_certificate is not None or settings.behind_proxy:
+        return
+    raise ConfigurationRefused(
+        f"{settings.host} is reachable by others: give --tls-certificate and --tls-key, "
+        "or --behind-proxy when a proxy in front ends TLS"
+    )
+
+
+def serve(app: FastAPI, services: Services) -> bool:
+    """Start the services and serve until a signal. False when a part of the broker failed meanwhile.
+
+    Raises `BrokerError` when the broker must not start, and `PolicyRefused` for a policy that gives no decision.
+    """
+    settings = services.settings
+    check_binding(settings)
+    config = Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=http_protocol(settings),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=settings.connections,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(_serve(Server(config, services.bell), services))
+
+
+async def _serve(server: Server, services: Services) -> bool:
+    async with Running(services) as running:
+        serving = asyncio.create_task(server.serve())
+        failing = asyncio.create_task(running.failed.wait())
+        await asyncio.wait((serving, failing), return_when=asyncio.FIRST_COMPLETED)
+        failing.cancel()
+        server.should_exit = True
+        await serving
+        return server.started and not running.failed.is_set()

@@ -1,0 +1,153 @@
+"""The broker put together: which part gets what. No part finds another by itself."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from fastapi import Request
+
+from tacita_broker.agreements.service import AgreementService
+from tacita_broker.bell import Bell, Places
+from tacita_broker.blobs import BlobStore
+from tacita_broker.catalogue.service import CatalogueService
+from tacita_broker.config import Settings
+from tacita_broker.directory import BrokerDirectory, BrokerKeys
+from tacita_broker.inbox.service import InboxService
+from tacita_broker.log.lease import Lease
+from tacita_broker.log.service import LogService
+from tacita_broker.matches.admission import Admission
+from tacita_broker.matches.closing import Closing
+from tacita_broker.matches.decision import DecisionMaker
+from tacita_broker.matches.intake import Intake
+from tacita_broker.matches.keeper import Keeper
+from tacita_broker.matches.service import MatchService
+from tacita_broker.observability import events
+from tacita_broker.partners.enrolment import Enrolment
+from tacita_broker.partners.service import PartnerService
+from tacita_broker.relay.service import RelayService
+from tacita_broker.storage import Database, database_file
+from tacita_policies.decision import DecisionPoint
+from tacita_protocol.crypto.keys import SigningKey, VerifyKey
+from tacita_protocol.tlog.note import NoteSigner
+
+Clock = Callable[[], int]
+"""Unix seconds, UTC."""
+
+
+def system_clock() -> int:
+    """The host's clock."""
+    return int(time.time())
+
+
+@dataclass(frozen=True)
+class Services:
+    """What routes use. Built once by `build`, started and stopped by `running`."""
+
+    settings: Settings
+    keys: BrokerKeys
+    clock: Clock
+    database: Database
+    bell: Bell
+    log: LogService
+    partners: PartnerService
+    enrolment: Enrolment
+    catalogue: CatalogueService
+    agreements: AgreementService
+    inbox: InboxService
+    relay: RelayService
+    matches: MatchService
+    keeper: Keeper
+    decision_point: DecisionPoint
+    lease: Lease
+    places: Places = field(default_factory=Places)
+    nobody: VerifyKey = field(default_factory=lambda: SigningKey.generate().verify_key)
+    """A key whose secret is thrown away: signatures that claim an unknown partner are checked under it."""
+
+
+def services_of(request: Request) -> Services:
+    """The services of the app that serves this request."""
+    services: Services = request.app.state.services
+    return services
+
+
+def build(
+    directory: BrokerDirectory, settings: Settings, keys: BrokerKeys, point: DecisionPoint, clock: Clock
+) -> Services:
+    """Put a broker together. Nothing runs and nothing is opened yet."""
+    database, bell = Database(settings.database), Bell()
+    key = keys.signing
+    log = LogService(database, directory.log, NoteSigner(settings.origin, keys.log), settings, clock, bell)
+    partners = PartnerService(database, log)
+    inbox = InboxService(database, settings, bell)
+    catalogue = CatalogueService(database, partners, settings, clock, bell)
+    agreements = AgreementService(database, partners, inbox, settings, clock, bell)
+    relay = RelayService(database, BlobStore(directory.blobs), settings, bell)
+    closing = Closing(partners, key.verify_key, clock, bell)
+    intake = Intake(database, partners, inbox, closing, settings, key.verify_key, clock)
+    admission = Admission(database, partners, catalogue, agreements, log, settings, key, clock)
+    decisions = DecisionMaker(database, partners, catalogue, agreements, point, settings, key, clock)
+    return Services(
+        settings=settings,
+        keys=keys,
+        clock=clock,
+        database=database,
+        bell=bell,
+        log=log,
+        partners=partners,
+        enrolment=Enrolment(database, settings, clock),
+        catalogue=catalogue,
+        agreements=agreements,
+        inbox=inbox,
+        relay=relay,
+        matches=MatchService(database, admission, intake, bell),
+        keeper=Keeper(database, decisions, closing, log, relay, inbox, settings, key.verify_key, clock, bell),
+        decision_point=point,
+        lease=Lease(database_file(settings.database)),
+    )
+
+
+class Running:
+    """A started broker: `async with Running(services)`. `failed` is set when a part of it cannot go on."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._tasks: list[asyncio.Task[None]] = []
+        self.failed = asyncio.Event()
+        """The process must end: nothing may be acknowledged any more."""
+
+    async def __aenter__(self) -> Self:
+        services = self._services
+        services.lease.__enter__()
+        try:
+            await services.log.recover()
+            await services.decision_point.start()
+        except BaseException:
+            await self._close()
+            raise
+        for name, work in (("log", services.log.run()), ("matches", services.keeper.run())):
+            task = asyncio.create_task(work, name=name)
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        self._services.bell.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._close()
+
+    async def _close(self) -> None:
+        await self._services.decision_point.close()
+        await self._services.database.close()
+        self._services.lease.__exit__(None, None, None)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        events().critical("broker.failed", part=task.get_name(), error=type(error).__name__)
+        self.failed.set()
+        self._services.bell.stop()

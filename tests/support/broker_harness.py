@@ -1,0 +1,262 @@
+"""A broker in this process: real app over an in-process transport, real SQLite, real files, two real witnesses.
+
+    async with broker_at(tmp_path) as harness:
+        bank = await harness.partner("first-bank", PartnerKind.BANK)
+        ngo = await harness.partner("safe-harbour", PartnerKind.NGO)
+        await harness.issue_trust()
+        answer = await bank.get("/v1/catalogue")
+
+The policy is a double with a verdict that the test sets (the real one takes a process of its own); everything else is
+what runs in production. `harness.restart()` stops the broker as a crash would and starts it from its directory.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+
+from tacita_broker.administration import issue_trust
+from tacita_broker.app import create_app
+from tacita_broker.directory import BrokerDirectory, NewBroker
+from tacita_broker.services import Running, Services, build
+from tacita_policies.decision import NOTHING, Decision, Entrypoint, MatchInput
+from tacita_protocol.api import EnrolRequest, WitnessNext, parse_body
+from tacita_protocol.crypto.digest import Digest, digest_of
+from tacita_protocol.crypto.encoding import from_b64u
+from tacita_protocol.crypto.keys import SigningKey
+from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.partner import fingerprint
+from tacita_protocol.statements.reason import Reason
+from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo
+from tacita_protocol.tlog.checkpoint import Checkpoint
+from tacita_protocol.tlog.merkle import verify_consistency
+from tacita_protocol.tlog.note import CosignatureSigner, NoteVerifier, split_note
+from tacita_protocol.tlog.trust import TrustPolicy, federation_policy
+from tests.support.broker_partner import Partner, card_of
+
+T = TypeVar("T")
+
+AUTHORITY = "broker.test"
+URL = f"http://{AUTHORITY}"
+PASSPHRASE = b"correct horse battery staple"
+WITNESSES = ("witness-one", "witness-two")
+PATIENCE_SECONDS = 10.0
+
+OBLIGATIONS = Obligations(
+    modes=(Mode.INTERSECTION,),
+    engines=("ecdh",),
+    result_to=(ResultTo.REQUESTER,),
+    max_elements=26_008,
+    suppress_below=0,
+    labels=(),
+    approvals=(),
+    retention_days=30,
+    expires_in=3600,
+)
+ALLOW = Decision(allow=True, reasons=(), obligations=OBLIGATIONS)
+DENY = Decision(
+    allow=False,
+    reasons=(Reason(code="not-eligible", message="This partner may not ask about this dataset."),),
+    obligations=NOTHING,
+)
+
+POLICY_DIGEST = digest_of(b"a policy bundle")
+
+FAST: dict[str, object] = {"log_batch_seconds": 0.002, "log_poll_seconds": 0.02, "denial_closing_mean_seconds": 0.0}
+"""Settings that make a test quick and change nothing that it looks at."""
+
+
+@dataclass
+class HostClock:
+    """The host's time, moved by a test."""
+
+    offset: int = 0
+
+    def __call__(self) -> int:
+        return int(time.time()) + self.offset
+
+
+@dataclass
+class ScriptedPolicy:
+    """A decision point that answers as it is told."""
+
+    verdict: Decision = ALLOW
+    asked: list[MatchInput] = field(default_factory=list)
+    digest: Digest = POLICY_DIGEST
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def decide(self, entrypoint: Entrypoint, input: MatchInput) -> Decision:  # noqa: A002 - the interface's word
+        """The verdict that the test set."""
+        assert entrypoint is Entrypoint.BROKER_MATCH
+        self.asked.append(input)
+        return self.verdict
+
+    async def close(self) -> None:
+        """Nothing to stop."""
+
+
+class HarnessWitness:
+    """A witness that checks consistency from its own size before it cosigns, over the public routes."""
+
+    def __init__(self, name: str, log: NoteVerifier) -> None:
+        self.signer = CosignatureSigner(name, SigningKey.generate())
+        self._trust = TrustPolicy.parse(f"log {log.vkey}\nquorum none\n")
+        self.seen: Checkpoint | None = None
+
+    async def poll(self, client: httpx2.AsyncClient, now: int, wait: int = 0) -> bool:
+        """One round: False when there was nothing to cosign."""
+        old = self.seen.size if self.seen else 0
+        answer = await client.get(f"{URL}/v1/witness/next", params={"old": old, "wait": wait})
+        if answer.status_code != 200:
+            assert answer.status_code == 204, answer.text
+            return False
+        news = parse_body(WitnessNext, answer.content)
+        checkpoint = self._trust.check_log_signature(news.checkpoint.encode())
+        if self.seen is not None:
+            proof = [from_b64u(value, length=32) for value in news.proof]
+            verify_consistency(self.seen.size, self.seen.root, checkpoint.size, checkpoint.root, proof)
+        self.seen = checkpoint
+        text, _ = split_note(news.checkpoint.encode())
+        body = {"size": checkpoint.size, "line": self.signer.cosign(text, now)}
+        answer = await client.post(f"{URL}/v1/witness/cosignatures", json=body)
+        assert answer.status_code in (204, 409), answer.text
+        return True
+
+
+class BrokerHarness:
+    """A running broker with what a test needs around it."""
+
+    def __init__(self, root: Path, clock: HostClock, policy: ScriptedPolicy, changes: dict[str, object]) -> None:
+        self.directory = BrokerDirectory(root / "broker")
+        self.clock = clock
+        self.policy = policy
+        self.changes = changes
+        self.witnesses: list[HarnessWitness] = []
+        self.trust: TrustPolicy | None = None
+        self.partners: dict[str, Partner] = {}
+        self._stack: AsyncExitStack | None = None
+        self._witnessing: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start the broker from its directory."""
+        settings = self.directory.settings().model_copy(update=self.changes)
+        self.services: Services = build(
+            self.directory, settings, self.directory.keys(PASSPHRASE), self.policy, self.clock
+        )
+        self._stack = AsyncExitStack()
+        self.running = await self._stack.enter_async_context(Running(self.services))
+        self.app = create_app(self.services)
+        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
+        self.client = await self._stack.enter_async_context(
+            httpx2.AsyncClient(transport=transport, base_url=URL, timeout=30)
+        )
+        for partner in self.partners.values():
+            partner.client = self.client
+        if not self.witnesses:
+            log = NoteVerifier.from_vkey(settings.log_vkey)
+            self.witnesses = [HarnessWitness(name, log) for name in WITNESSES]
+
+    async def stop(self) -> None:
+        """Stop witnesses and broker."""
+        await self.stop_witnesses()
+        if self._stack is not None:
+            self.services.bell.stop()
+            await self._stack.aclose()
+            self._stack = None
+
+    async def restart(self) -> None:
+        """Stop the broker and start it again, with its witnesses if they were running."""
+        witnessing = bool(self._witnessing)
+        await self.stop()
+        await self.start()
+        if witnessing:
+            self.start_witnesses()
+
+    async def partner(self, name: str, kind: PartnerKind, *, approve: bool = True) -> Partner:
+        """Invite, enrol and approve a partner."""
+        partner = Partner.new(name, self.client, self.clock, self.directory.settings())
+        invitation = await self.services.enrolment.invite(kind)
+        card = card_of(partner, kind)
+        answer = await partner.post("/v1/enrolments", EnrolRequest(invitation=invitation.code, card=card.envelope))
+        assert answer.status_code == 201, answer.text
+        if approve:
+            await self.services.enrolment.approve(name, fingerprint(card))
+        self.partners[name] = partner
+        return partner
+
+    async def issue_trust(self, *, witnesses: Sequence[str] = (), threshold: int = 2) -> TrustPolicy:
+        """Issue a trust file of the two independent witnesses and these partners, and let the former work."""
+        verifiers = {witness.signer.name: witness.signer.verifier for witness in self.witnesses}
+        for name in witnesses:
+            verifiers[name] = self.partners[name].cosigner.verifier
+        log = NoteVerifier.from_vkey(self.services.settings.log_vkey)
+        self.trust = federation_policy(log, verifiers, threshold=threshold)
+        file = self.directory.path / "issued"
+        file.write_text(self.trust.text)
+        await issue_trust(self.directory.path, file, replace=False)
+        await eventually(lambda: self.services.log.trust)
+        self.start_witnesses()
+        return self.trust
+
+    def start_witnesses(self) -> None:
+        """Let the independent witnesses poll in the background."""
+
+        async def work(witness: HarnessWitness) -> None:
+            while True:
+                if not await witness.poll(self.client, self.clock(), wait=5):
+                    await asyncio.sleep(0.02)
+
+        self._witnessing = [asyncio.create_task(work(witness)) for witness in self.witnesses]
+
+    async def stop_witnesses(self) -> None:
+        """Nobody cosigns any more."""
+        tasks, self._witnessing = self._witnessing, []
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def row_counts(self) -> dict[str, int]:
+        """How many rows each table has: what a refused request must not change."""
+        import sqlite3
+
+        connection = sqlite3.connect(f"file:{self.directory.path / 'broker.db'}?mode=ro", uri=True)
+        try:
+            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
+        finally:
+            connection.close()
+
+
+@asynccontextmanager
+async def broker_at(
+    root: Path, *, policy: ScriptedPolicy | None = None, clock: HostClock | None = None, **changes: object
+) -> AsyncIterator[BrokerHarness]:
+    """Make a broker below `root` and run it. `changes` go into its settings, as `config.Settings` names them."""
+    harness = BrokerHarness(root, clock or HostClock(), policy or ScriptedPolicy(), {**FAST, **changes})
+    new = NewBroker("test-broker", "Test broker", "127.0.0.1", 8440, (AUTHORITY,), None)
+    await harness.directory.create(new, PASSPHRASE)
+    await harness.start()
+    try:
+        yield harness
+    finally:
+        await harness.stop()
+
+
+async def eventually(look: Callable[[], T | None]) -> T:
+    """What `look` finds, within `PATIENCE_SECONDS`."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.01)
