@@ -22,8 +22,8 @@ def plain_spelling(text: str) -> str:
     digits, and a footnote mark into a part of the number.
 
     Raises:
-        InvalidIdentifier: empty, longer than `MAX_TEXT_LENGTH`, a control character (a line break) inside, or a direction
-            override that makes people read another number than programs do.
+        InvalidIdentifier: empty, longer than `MAX_TEXT_LENGTH`, a control character (a line break) inside, or a
+            direction override that makes people read another number than programs do.
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise InvalidIdentifier(f"longer than {MAX_TEXT_LENGTH} characters", reason=RejectionReason.TOO_LONG)

@@ -34,8 +34,8 @@ from tacita_protocol.psi.rows import Rows, contained, distinct, group_equal, sor
 MAX_ELEMENTS = 2**20
 """Elements of one side, after padding. Larger sets need hash partitions, which this version does not have."""
 
-MAX_TASK_ELEMENTS = 4096
-"""Elements of one blinding task, half a second at most: short enough to share cores evenly and to stop soon."""
+MAX_TASK_ELEMENTS = 2048
+"""Elements of one blinding task, a quarter of a second: short enough to share cores evenly and to stop soon."""
 
 _DUMMY = -1
 
