@@ -14,7 +14,6 @@ No message carries an identifier, a token or a hash of one.
 
 from typing import Self
 
-from tacita_protocol.api import Problem, parse_body
 from tacita_protocol.errors import ProtocolError
 
 PROBLEM_MAX_BYTES = 16 * 1024
@@ -41,6 +40,9 @@ class _Problem(SdkError):
     @classmethod
     def from_response(cls, status: int, body: bytes) -> Self:
         """Reads a problem document; anything else becomes code `unknown` and a sentence of our own. Raises nothing."""
+        # Here, not above: the command line needs these classes before it knows whether it will need the protocol.
+        from tacita_protocol.api import Problem, parse_body
+
         try:
             problem = parse_body(Problem, body, max_bytes=PROBLEM_MAX_BYTES)
         except ProtocolError:

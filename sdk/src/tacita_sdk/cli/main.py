@@ -5,6 +5,7 @@ import sys
 import typer
 
 from tacita_sdk.cli import agreements, audit, data, match, node, witness
+from tacita_sdk.errors import SdkError
 
 EXIT_CODES = """Exit codes: 0 done · 1 refused, denied or not possible (the sentence says why) · 2 wrong usage ·
 3 nothing answers at that address · 4 verification failed."""
@@ -14,6 +15,7 @@ app = typer.Typer(
     help="Match phone numbers and accounts with partners without showing each other the data, and prove it afterwards.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: rich alone would take a quarter of a second
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -27,12 +29,11 @@ app.add_typer(witness.app, name="witness")
 
 def main() -> None:
     """Run the command line; a failure is one sentence on standard error and an exit code that means something."""
-    from tacita_sdk.cli.output import explain_failure
-    from tacita_sdk.errors import SdkError
-
     try:
         app()
     except (SdkError, OSError) as error:
+        from tacita_sdk.cli.output import explain_failure
+
         sentence, code = explain_failure(error)
         typer.echo(sentence, err=True)
         sys.exit(code)
