@@ -48,7 +48,7 @@ def path_ecdh_2_16() -> Iterator[Figure]:
             hits = match.wait(timeout=WAIT_SECONDS).hits
             whole.append(time.perf_counter() - start)
             start = time.perf_counter()
-            rows = match_locally(*tokens, pool)
+            rows = match_locally(tokens[0], tokens[1], pool)
             alone.append(time.perf_counter() - start)
             if not len(hits) == len(rows) == SHARED:
                 raise RuntimeError("the match is wrong")

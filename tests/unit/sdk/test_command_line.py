@@ -1,0 +1,99 @@
+"""The `tacita` command as a process: help, exit codes, sentences."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TACITA = Path(sys.executable).parent / "tacita"
+NOBODY = "http://127.0.0.1:9"
+
+
+def tacita(*arguments: str, token: str | None = "t", **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TACITA_")}
+    secret = {} if token is None else {"TACITA_TOKEN": token}
+    return subprocess.run(
+        [str(TACITA), *arguments],
+        env={**inherited, **secret, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+COMMANDS = [
+    ("node", "status"),
+    ("data", "import"),
+    ("data", "list"),
+    ("data", "rejects"),
+    ("data", "publish"),
+    ("data", "catalogue"),
+    ("agreements", "partners"),
+    ("agreements", "confirm"),
+    ("agreements", "propose"),
+    ("agreements", "list"),
+    ("agreements", "show"),
+    ("agreements", "sign"),
+    ("match", "run"),
+    ("match", "list"),
+    ("match", "show"),
+    ("match", "hits"),
+    ("audit", "export"),
+    ("audit", "verify"),
+    ("witness", "init"),
+    ("witness", "run"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(command: tuple[str, str]) -> None:
+    shown = tacita(*command, "--help")
+    assert shown.returncode == 0
+    assert f"Example: tacita {' '.join(command)}" in " ".join(shown.stdout.split())
+
+
+def test_help_does_not_load_the_protocol() -> None:
+    """Help must be quick; what is slow is not loaded for it. (Whether it is quick, the benchmark cli.help says.)"""
+    program = "import sys, tacita_sdk.cli.main; print([m for m in ('numpy', 'pydantic', 'rich') if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_no_token_is_a_usage_error_that_says_where_one_comes_from() -> None:
+    done = tacita("data", "list", token=None)
+    assert done.returncode == 2
+    assert "tacita-node token" in done.stderr
+
+
+def test_no_node_is_one_sentence_and_exit_code_3() -> None:
+    done = tacita("data", "list", TACITA_NODE=NOBODY)
+    assert done.returncode == 3
+    assert done.stderr == f"No node answers at {NOBODY}: start it with `tacita-node run DIR`, or name another one.\n"
+
+
+def test_a_token_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    done = tacita("data", "list", "--token-file", str(tmp_path / "none"), token=None)
+    assert done.returncode == 1
+    assert str(tmp_path / "none") in done.stderr
+
+
+def test_a_draft_that_does_not_fit_names_the_fields_and_not_their_values(tmp_path: Path) -> None:
+    draft = tmp_path / "draft.json"
+    draft.write_text(
+        '{"with": "haven", "terms": [], "approved_by": ["a"], "their_approvers": ["+447911000001"], "x": 1}'
+    )
+    done = tacita("agreements", "propose", str(draft), TACITA_NODE=NOBODY)
+    assert done.returncode == 2
+    assert "terms" in done.stderr
+    assert "+447911000001" not in done.stderr
+
+
+def test_an_audit_that_cannot_be_verified_is_exit_code_4_and_names_the_step(tmp_path: Path) -> None:
+    trust = tmp_path / "trust.policy"
+    trust.write_text("log nonsense\n")
+    done = tacita("audit", "verify", "--log", str(tmp_path), "--trust", str(trust))
+    assert done.returncode == 4
+    assert "step 1" in done.stderr.lower()
