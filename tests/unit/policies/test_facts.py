@@ -16,7 +16,7 @@ DOCUMENT = digest_of(b"legitimate interest assessment")
 ANY_DIGEST = digest_of(b"")
 BEGIN, END = 1_700_000_000, 1_800_000_000
 SEALING_KEY = SealingKey.generate().public_key.text
-VERIFY_KEY = SigningKey.generate().verify_key.text
+SIGNING_KEY, WITNESS_KEY = (SigningKey.generate().verify_key.text for _ in range(2))
 
 
 def card(partner: str, kind: PartnerKind) -> PartnerCard:
@@ -27,9 +27,9 @@ def card(partner: str, kind: PartnerKind) -> PartnerCard:
         jurisdictions=("GB",),
         legal_entity=LegalEntity(name=f"{partner} Ltd", register_=None, number=None),
         credentials=(),
-        signing_key=VERIFY_KEY,
+        signing_key=SIGNING_KEY,
         sealing_key=SEALING_KEY,
-        witness_key=VERIFY_KEY,
+        witness_key=WITNESS_KEY,
         contact="desk",
         issued=BEGIN,
     )
