@@ -13,6 +13,7 @@ import structlog
 from tacita_node.matching.context import context_of, peer_key_of
 from tacita_node.matching.job import Signals
 from tacita_node.matching.journal import MatchJournal
+from tacita_node.matching.orders import REQUEST_VALID_SECONDS
 from tacita_node.matching.recovery import aborted_receipt
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.tables import MatchRow
@@ -37,6 +38,10 @@ from tacita_sdk.errors import BrokerProblem, SdkError
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+ARRIVAL_SECONDS = REQUEST_VALID_SECONDS + 120
+"""How long after its beginning a match that the broker does not know may still turn up there: a request can be under
+way while this node restarts, and a broker takes none that has expired."""
+
 PATIENCE_SECONDS = 7 * 86_400
 """How long after its beginning a match's closing is waited for. A broker that never closes has broken its promise."""
 
@@ -74,7 +79,7 @@ class MatchClosing:
                     delivered = False
                     continue
             except BrokerProblem as problem:
-                if problem.status == 404:  # the request never arrived: there is nothing to close
+                if problem.status == 404 and self._services.clock() > row.started + ARRIVAL_SECONDS:
                     await self._give_up(row, "unknown-at-broker")
                     return
                 _log.warning("closing-delayed", match=self._match, error=type(problem).__name__)

@@ -16,7 +16,7 @@ from tacita_node.blobs import BlobStore
 from tacita_node.clock import Clock
 from tacita_node.matching.journal import MatchJournal
 from tacita_protocol.crypto.frames import Direction
-from tacita_protocol.errors import LimitExceeded
+from tacita_protocol.errors import LimitExceeded, PeerViolation
 from tacita_protocol.session import Confirmed, EngineMessage, Event, MessageKind, Outgoing, PeerFinished
 from tacita_sdk.broker import BrokerClient, Step
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable
@@ -96,8 +96,14 @@ class MatchTransport:
         await self.flush()
 
     async def receive_message(self, max_bytes: int) -> bytes:
-        """The peer's next engine message. Raises `PeerEnded`, or `LimitExceeded` when it is longer than `max_bytes`."""
+        """The peer's next engine message.
+
+        Raises `PeerEnded`, `PeerViolation` when the peer has sent its last message already, or `LimitExceeded` when the
+        message is longer than `max_bytes`.
+        """
         while not self._messages:
+            if self.peer_finished:
+                raise PeerViolation("the peer's last message came before all that the engine needs")
             await self._receive_frame()
         message = self._messages.popleft()
         if len(message) > max_bytes:
@@ -105,9 +111,11 @@ class MatchTransport:
         return message
 
     async def receive_end(self) -> None:
-        """Waits until the peer's last message is in. A message that nobody asked for is a violation, later on."""
+        """Waits until the peer's last message is in. Raises `PeerViolation` for a message that no engine asked for."""
         while not self.peer_finished:
             await self._receive_frame()
+        if self._messages:
+            raise PeerViolation("the peer sent more messages than the engine needs")
 
     def take(self, kind: MessageKind) -> str | None:
         """The last statement of a session that has ended, to be kept first and delivered later (`closing`).

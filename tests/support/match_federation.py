@@ -1,0 +1,281 @@
+"""A whole federation in one process: broker, two partners' nodes, two independent witnesses, over in-process HTTP.
+
+Everything is the real thing, with real keys, SQLite files and policies; only the sockets are missing, and the engines
+compute in a thread. A test may put itself between a node and the broker (`Interceptor`), or stop and start a node.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from tacita_broker.app import create_app
+from tacita_broker.directory import BrokerDirectory, NewBroker
+from tacita_broker.log.tables import TrustFileRow
+from tacita_broker.services import Running, Services, build
+from tacita_node.background import Background, background
+from tacita_node.broker_link.inbox import run_inbox
+from tacita_node.broker_link.witness import run_witness
+from tacita_node.config import NodeDirectory, Settings
+from tacita_node.data.imports import ImportOrder
+from tacita_node.data.service import Publication
+from tacita_node.enrolment import Application, enrol
+from tacita_node.identity import Identity
+from tacita_node.matching.jobs import run_jobs
+from tacita_node.matching.service import MatchService
+from tacita_node.services import NodeServices, open_services
+from tacita_node.trust import install_trust
+from tacita_node.workers import ThreadWorkers
+from tacita_policies.bundle import Bundle
+from tacita_policies.embedded import EmbeddedDecisionPoint
+from tacita_protocol.crypto.keys import SigningKey
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
+from tacita_protocol.tlog.note import CosignatureSigner, NoteVerifier
+from tacita_protocol.tlog.trust import federation_policy
+from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDraft
+from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
+from tacita_sdk.witness.http import WitnessHttp
+
+URL = "http://broker.test:8440"
+PASSPHRASE = b"correct horse battery staple"
+BANK, NGO = "north-bank", "safe-harbour"
+DEADLINE_SECONDS = 20.0
+
+IBANS = (
+    "GB33BUKB20201555555555",
+    "DE75512108001245126199",
+    "FR7630006000011234567890189",
+    "NL02ABNA0123456789",
+    "BE71096123456769",
+    "ES7921000813610123456789",
+)
+"""Published example accounts."""
+
+Intercept = Callable[[httpx2.Request, Callable[[], Awaitable[httpx2.Response]]], Awaitable[httpx2.Response]]
+
+
+class Interceptor(httpx2.AsyncBaseTransport):
+    """What lies between one node and the broker. `on` may look at, change, delay or break each exchange."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.on: Intercept | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.on is None:
+            return await self._inner.handle_async_request(request)
+        return await self.on(request, lambda: self._inner.handle_async_request(request))
+
+
+@dataclass
+class Member:
+    """One partner: its directory and identity, and while it runs its services."""
+
+    directory: NodeDirectory
+    identity: Identity
+    line: Interceptor
+    services: NodeServices | None = None
+    stopping: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def running(self) -> NodeServices:
+        assert self.services is not None
+        return self.services
+
+    @property
+    def matches(self) -> MatchService:
+        assert self.running.matches is not None
+        return self.running.matches
+
+    async def start(self, *, jobs: bool = True) -> None:
+        """Starts the node with its background tasks; without `jobs` it answers nothing by itself."""
+        stack = AsyncExitStack()
+        self.services = await stack.enter_async_context(
+            open_services(
+                self.directory,
+                Settings(workers=1),
+                self.identity,
+                clock=system_clock,
+                transport=self.line,
+                workers=ThreadWorkers(),
+            )
+        )
+        tasks: dict[str, Background] = {"witness": run_witness}
+        if jobs:
+            tasks |= {"jobs": run_jobs, "inbox": run_inbox}
+        await stack.enter_async_context(background(self.services, tasks))
+        self.stopping = stack
+        await until(lambda: not jobs or self.running.matches is not None)
+
+    async def stop(self) -> None:
+        """Stops it as a signal would. Nothing happens when it does not run."""
+        await self.stopping.aclose()
+        self.services = None
+
+    async def load(self, dataset: str, kind: Kind, values: tuple[str, ...], *, publish: bool = True) -> None:
+        """Imports values and publishes them."""
+        data = ("value\n" + "\n".join(values) + "\n").encode()
+        report = await self.running.datasets.import_source(data, ImportOrder(dataset, kind, "value", "GB", None))
+        assert report.accepted == len(values)
+        if publish:
+            kinds = (PartnerKind.BANK, PartnerKind.NGO)
+            await self.running.datasets.publish(dataset, Publication(Sensitivity.FINANCIAL, kinds, ()))
+
+    async def ended(self, match: str, *, closed: bool = True) -> MatchSummary:
+        """The match's summary once it is over (and with `closed` its closing verified)."""
+
+        async def over() -> bool:
+            listed = {row.match: row for row in await self.matches.matches()}
+            if match not in listed:
+                return False
+            row = listed[match]
+            return row.state in ("closed", "denied", "refused", "aborted") and (row.closed or not closed)
+
+        await until(over)
+        return await self.matches.match(match)
+
+
+@dataclass
+class MatchFederation:
+    """The federation: `bank` asks, `ngo` is asked."""
+
+    broker: Services
+    bank: Member
+    ngo: Member
+
+    async def confirm(self) -> None:
+        """Each confirms the other's fingerprint."""
+        for member, other in ((self.bank, self.ngo), (self.ngo, self.bank)):
+            await member.running.agreements.partners.confirm(other.identity.partner, other.identity.fingerprint)
+
+    async def agree(self) -> None:
+        """Confirms, and signs an agreement by which the bank may ask about the NGO's accounts."""
+        await self.confirm()
+        term = TermDraft(
+            owner=NGO,
+            dataset="accounts",
+            kind="account",
+            purposes=("payment-screening",),
+            legal_bases=("gdpr-6-1-f",),
+        )
+        draft = AgreementDraft(with_=NGO, terms=(term,), approved_by=("compliance",), their_approvers=("director",))
+        agreement = (await self.bank.running.agreements.propose(draft)).body.agreement
+
+        async def arrived() -> bool:
+            return agreement in {known.body.agreement for known in await self.ngo.running.agreements.agreements()}
+
+        async def signed() -> bool:
+            return (await self.bank.running.agreements.agreement(agreement)).state == "signed"
+
+        await until(arrived)
+        await self.ngo.running.agreements.sign(agreement)
+        await until(signed)
+
+    async def order(self, **changes: str) -> str:
+        """The bank asks; the match's id."""
+        fields = {
+            "dataset": "book",
+            "with_": f"{NGO}/accounts",
+            "purpose": "payment-screening",
+            "basis": "gdpr-6-1-f",
+            "case": "2026-114",
+        }
+        return (await self.bank.matches.order(MatchOrder.model_validate(fields | changes))).match
+
+
+@asynccontextmanager
+async def match_federation(root: Path) -> AsyncIterator[MatchFederation]:
+    """Everything under `root`, enrolled, approved, with an installed trust file and both nodes running."""
+    async with AsyncExitStack() as stack:
+        directory = BrokerDirectory(root / "broker")
+        new = NewBroker("hub", "Hub", "127.0.0.1", 8440, ("broker.test:8440",), None)
+        settings = await directory.create(new, PASSPHRASE)
+        settings = settings.model_copy(update={"denial_closing_mean_seconds": 0.2, "abort_grace_seconds": 1})
+        keys = directory.keys(PASSPHRASE)
+        broker = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load()), system_clock)
+        app = create_app(broker)
+        app.state.running = await stack.enter_async_context(Running(broker))
+        transport = httpx2.ASGITransport(app)
+        bank = await _enrolled(root / "bank", broker, transport, BANK, PartnerKind.BANK)
+        ngo = await _enrolled(root / "ngo", broker, transport, NGO, PartnerKind.NGO)
+        await _trust(root, broker, transport, (bank, ngo), stack)
+        for member in (bank, ngo):
+            await member.start()
+            stack.push_async_callback(member.stop)
+        federation = MatchFederation(broker, bank, ngo)
+        await until(lambda: broker.log.trust is not None)
+        yield federation
+
+
+async def _enrolled(
+    root: Path, broker: Services, transport: httpx2.AsyncBaseTransport, partner: str, kind: PartnerKind
+) -> Member:
+    invitation = await broker.enrolment.invite(kind)
+    application = Application(partner, partner, kind, ("GB",), partner, "desk@example.org")
+    async with httpx2.AsyncClient(transport=transport) as client:
+        identity = await enrol(
+            NodeDirectory(root),
+            application,
+            broker_url=URL,
+            invitation=invitation.code,
+            passphrase=PASSPHRASE,
+            clock=system_clock,
+            client=client,
+        )
+    await broker.enrolment.approve(partner, identity.fingerprint)
+    return Member(NodeDirectory(root), identity, Interceptor(transport))
+
+
+async def _trust(
+    root: Path,
+    broker: Services,
+    transport: httpx2.AsyncBaseTransport,
+    members: tuple[Member, ...],
+    stack: AsyncExitStack,
+) -> None:
+    """Issues a trust file in which two independent witnesses are enough, and runs these."""
+    log = NoteVerifier.from_vkey(broker.settings.log_vkey)
+    client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport))
+    verifiers = {member.identity.partner: member.identity.witness.verifier for member in members}
+    for name in ("north-witness", "south-witness"):
+        signer = CosignatureSigner(name, SigningKey.generate())
+        verifiers[name] = signer.verifier
+        memory = root / name
+        memory.mkdir()
+        WitnessStore.create(memory)
+        witness = Witness(log=log, signer=signer, memory=WitnessStore(memory))
+        runner = WitnessRunner(witness, WitnessHttp(URL, client=client), clock=system_clock)
+        stop = asyncio.Event()
+        task = asyncio.create_task(runner.run(stop))
+        stack.push_async_callback(_ended, task, stop)
+    policy = federation_policy(log, verifiers, threshold=2)
+    async with broker.database.write() as session:
+        session.add(TrustFileRow(text=policy.text, issued=system_clock()))
+    for member in members:
+        identity = member.identity
+        install_trust(member.directory.trust, policy.text.encode(), broker=identity.broker, own=identity.card.body)
+
+
+async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    stop.set()
+    await task
+
+
+def system_clock() -> int:
+    return int(time.time())
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Waits for a condition, for a limited time."""
+    give_up = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        holds = condition()
+        if holds if isinstance(holds, bool) else await holds:
+            return
+        assert time.monotonic() < give_up, "it did not come to this in time"
+        await asyncio.sleep(0.02)
