@@ -37,7 +37,11 @@ def test_any_flipped_bit_is_noticed(bit: int) -> None:
         CIPHER.decrypt(bytes(changed), table="hits", row="12", version=3)
 
 
-@pytest.mark.parametrize("record", [b"", RECORD[:1], RECORD[:12], RECORD[:13], RECORD[:-1], RECORD + b"\0"])
+@pytest.mark.parametrize(
+    "record",
+    [b"", RECORD[:1], RECORD[:12], RECORD[:13], RECORD[:-1], RECORD + b"\0"],
+    ids=["empty", "version", "nonce-cut", "nonce-only", "tag-cut", "longer"],
+)
 def test_other_lengths_do_not_open(record: bytes) -> None:
     with pytest.raises(DecryptionFailed):
         CIPHER.decrypt(record, table="hits", row="12", version=3)
