@@ -2,6 +2,7 @@
 statements without looking at them. It lies only when a test makes it.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,16 +17,19 @@ from tacita_protocol.api import (
     Catalogue,
     DatasetView,
     EnrolRequest,
+    Inbox,
     PartnerList,
     PartnerView,
     Problem,
     StatementBody,
+    TokenBody,
     parse_body,
 )
 from tacita_protocol.crypto.encoding import b64u
 from tacita_protocol.crypto.httpsig import RequestParts, sign_response, verify_request
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.crypto.randomness import random_bytes
+from tacita_protocol.errors import ProtocolError
 from tacita_protocol.statements.agreement import Agreement
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Part, unverified
@@ -33,6 +37,7 @@ from tacita_protocol.tlog.note import NoteSigner
 from tests.support.memory_log import key_named
 
 URL = "http://broker.test"
+TOKEN_SECONDS = 600
 Answer = tuple[int, Part | None]
 
 
@@ -80,12 +85,22 @@ class BrokerSimulator:
         return Starlette(
             routes=[
                 Route("/v1/broker", self._plain_info),
+                Route("/v1/inbox", self._long_poll),
+                Route("/v1/witness/next", self._long_poll),
                 Route("/v1/{rest:path}", self._signed, methods=["GET", "PUT", "POST"]),
             ]
         )
 
     async def _plain_info(self, _request: Request) -> Response:
         return Response(self.info().model_dump_json(), media_type="application/json")
+
+    async def _long_poll(self, request: Request) -> Response:
+        """Nothing ever happens: the answer comes after the asked time."""
+        await asyncio.sleep(float(request.query_params["wait"]))
+        if request.url.path == "/v1/inbox":
+            inbox = Inbox(events=(), next=int(request.query_params["after"]))
+            return Response(inbox.model_dump_json(), media_type="application/json")
+        return Response(status_code=204)
 
     async def _signed(self, request: Request) -> Response:
         if self.down:
@@ -100,7 +115,11 @@ class BrokerSimulator:
             body=body,
         )
         headers = {name.lower(): value for name, value in request.headers.items()}
-        verified = verify_request(parts, headers, resolve=lambda keyid: self._key(keyid, body), now=self.clock())
+        key = self._key_for(request.url.path, body)
+        try:
+            verified = verify_request(parts, headers, resolve=key, now=self.clock())
+        except ProtocolError:
+            return Response(status_code=401)
         status, answer = self._answer(request.method, request.url.path, verified.keyid, body)
         content = b"" if answer is None else answer.model_dump_json().encode()
         return Response(content, status, self._signature(status, content, parts, headers), "application/json")
@@ -118,9 +137,12 @@ class BrokerSimulator:
             now=self.clock(),
         )
 
-    def _key(self, keyid: str, body: bytes) -> VerifyKey:
-        card = self.cards.get(keyid) or parse_body(EnrolRequest, body).card
-        return VerifyKey.from_text(unverified(PartnerCard, card).signing_key)
+    def _key_for(self, path: str, body: bytes) -> Callable[[str], VerifyKey]:
+        def key(keyid: str) -> VerifyKey:
+            card = parse_body(EnrolRequest, body).card if path == "/v1/enrolments" else self.cards[keyid]
+            return VerifyKey.from_text(unverified(PartnerCard, card).signing_key)
+
+        return key
 
     def _answer(self, method: str, path: str, sender: str, body: bytes) -> Answer:
         if method != "GET" and self.refuse is not None:
@@ -141,6 +163,8 @@ class BrokerSimulator:
                 return 204, None
             case "GET", ["catalogue"]:
                 return 200, Catalogue(datasets=tuple(DatasetView(card=card) for card in self.datasets.values()))
+            case "POST", ["tokens"]:
+                return 200, TokenBody(token="A" * 43, expires=self.clock() + TOKEN_SECONDS)
             case "POST", ["agreements"]:
                 envelope = parse_body(AgreementBody, body).envelope
                 unverified(Agreement, envelope)

@@ -93,17 +93,18 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._stop = stop
         self._loop = asyncio.get_running_loop()
+        self.signalled = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal ends the node in order; a second one does not wait for open requests."""
         del sig, frame
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        self.force_exit = self.signalled
+        self.signalled = self.should_exit = True
         self._loop.call_soon_threadsafe(self._stop.set)
 
 
-async def serve(services: NodeServices, listener: socket.socket, tasks: Mapping[str, Background]) -> None:
-    """Serves the local API on a bound socket until a signal comes or a background task fails."""
+async def serve(services: NodeServices, listener: socket.socket, tasks: Mapping[str, Background]) -> bool:
+    """Serves the local API on a bound socket. True when a signal ended it, False when a background task failed."""
     config = uvicorn.Config(
         create_app(services),
         log_config=None,
@@ -125,3 +126,4 @@ async def serve(services: NodeServices, listener: socket.socket, tasks: Mapping[
 
     async with background(services, {**tasks, "stop": stop_with_tasks}):
         await server.serve(sockets=[listener])
+    return server.signalled

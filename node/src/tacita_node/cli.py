@@ -15,13 +15,18 @@ import typer
 from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
 
 if TYPE_CHECKING:
+    from tacita_node.access.tokens import Role
     from tacita_node.config import Settings
+    from tacita_node.enrolment import Application
     from tacita_node.identity import Identity
 
 PASSPHRASE_VARIABLE = f"{ENV_PREFIX}PASSPHRASE_FILE"
 MAX_PASSPHRASE_BYTES = 1024
 FAILED = 1
 """Exit code when a command could not do its work; typer uses 2 for a wrong command line."""
+
+DEFECT = 70
+"""Exit code when the node stopped itself (EX_SOFTWARE)."""
 
 app = typer.Typer(
     help="A partner's Tacita node: keeps data here and matches it privately.",
@@ -108,24 +113,23 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
 
     Example: tacita-node run ./bank --passphrase-file /run/keys/bank
     """
-    import socket
-
     import uvloop
 
     from tacita_node import logs
+    from tacita_node.run import CannotRun, listening, only_one, run_node
+    from tacita_policies.source import PolicyRefused
 
     node = NodeDirectory(directory)
     settings = _settings(node)
     identity = _identity(node, _passphrase(passphrase_file))
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            _fail(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; choose another port")
-        logs.configure()
-        uvloop.run(_run(node, settings, identity, listener))
+    try:
+        with only_one(node), listening(settings) as listener:
+            logs.configure()
+            told_to_stop = uvloop.run(run_node(node, settings, identity, listener))
+    except (CannotRun, PolicyRefused) as error:
+        _fail(str(error))
+    if not told_to_stop:
+        raise typer.Exit(DEFECT)
 
 
 @app.command()
@@ -186,16 +190,15 @@ def main() -> None:
 
 
 async def _enrol(
-    node: NodeDirectory, application: "object", broker: str, invitation: str, passphrase: bytes
+    node: NodeDirectory, application: "Application", broker: str, invitation: str, passphrase: bytes
 ) -> "Identity":
     import httpx2
 
     from tacita_node.clock import system_clock
-    from tacita_node.enrolment import Application, EnrolmentRefused, enrol
+    from tacita_node.enrolment import EnrolmentRefused, enrol
     from tacita_node.identity import IdentityBroken
     from tacita_sdk.errors import SdkError
 
-    assert isinstance(application, Application)  # noqa: S101 - imported lazily, so the annotation cannot say it
     async with httpx2.AsyncClient(trust_env=False) as client:
         try:
             return await enrol(
@@ -211,31 +214,15 @@ async def _enrol(
             _fail(str(error))
 
 
-async def _run(node: NodeDirectory, settings: "Settings", identity: "Identity", listener: object) -> None:
-    import socket
-
-    from tacita_node.app import serve
-    from tacita_node.broker_link.inbox import run_inbox
-    from tacita_node.broker_link.witness import run_witness
-    from tacita_node.clock import system_clock
-    from tacita_node.matching.jobs import run_jobs
-    from tacita_node.services import open_services
-
-    assert isinstance(listener, socket.socket)  # noqa: S101 - as above
-    tasks = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs}
-    async with open_services(node, settings, identity, clock=system_clock) as services:
-        await serve(services, listener, tasks)
-
-
-async def _issue(node: NodeDirectory, settings: "Settings", role: "object") -> str:
-    from tacita_node.access.tokens import Role, Tokens, TooManyTokens
+async def _issue(node: NodeDirectory, settings: "Settings", role: "Role") -> str:
+    from tacita_node.access.tokens import Tokens, TooManyTokens
     from tacita_node.clock import system_clock
     from tacita_node.storage import Database, migrate
 
     migrate(node.database)
     database = Database(node.database)
     try:
-        return await Tokens(database, clock=system_clock, limit=settings.limits.tokens).issue(Role(str(role)))
+        return await Tokens(database, clock=system_clock, limit=settings.limits.tokens).issue(role)
     except TooManyTokens as error:
         _fail(str(error))
     finally:

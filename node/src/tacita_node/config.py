@@ -10,6 +10,7 @@ A node's directory::
     policies/       own policies, stricter than the packaged ones (optional)
     witness/        what this node cosigned last, as a witness of the log
     node.db         the database
+    node.lock       held by the process that runs the node
     blobs/          encrypted source files, epochs, frames, results
 """
 
@@ -34,6 +35,7 @@ class Limits(BaseModel):
     import_bytes: int = Field(default=64 * 2**20, ge=1, description="bytes of one source file")
     import_rows: int = Field(default=1_000_000, ge=1, description="lines of one source file")
     import_columns: int = Field(default=256, ge=1, description="columns of one source file")
+    import_row_characters: int = Field(default=256 * 2**10, ge=1, description="characters of one row")
     import_field_characters: int = Field(default=4_096, ge=1, description="characters of one field")
     import_seconds: float = Field(default=300.0, gt=0, description="time to receive a source file")
     body_bytes: int = Field(default=64 * 2**10, ge=1, description="bytes of any other request")
@@ -121,6 +123,10 @@ class NodeDirectory:
     @property
     def witness(self) -> Path:
         return self.root / "witness"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "node.lock"
 
     @property
     def database(self) -> Path:

@@ -24,6 +24,7 @@ from tacita_sdk.broker import BrokerClient
 from tacita_sdk.witness import WitnessStore
 
 _INVITATION = re.compile(r"[A-Za-z0-9_-]{32}\.([A-Za-z0-9_-]{43})")
+_BROKER_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 MAX_SLUG = 63
 
@@ -81,6 +82,8 @@ async def enrol(
     if directory.broker.exists():
         raise EnrolmentRefused("this directory holds an enrolled node already")
     key = key_of_invitation(invitation)
+    if _BROKER_URL.fullmatch(broker_url) is None:
+        raise EnrolmentRefused("a broker's address is https://host[:port] and nothing more")
     _prepare(directory)
     keys, card = _keys_and_card(directory, application, passphrase, clock)
     broker = BrokerClient(

@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from types import TracebackType
 from typing import TextIO
 
 import structlog
@@ -88,6 +89,8 @@ def configure(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None
     root = logging.getLogger()
     root.handlers[:] = [_Forwarder()]
     root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _report_uncaught
 
 
 def allow_listed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -128,6 +131,10 @@ def places_of(error: BaseException) -> tuple[str, ...]:
     return tuple(
         _Place(f"{frame.filename.rpartition('site-packages/')[2]}:{frame.name}:{frame.lineno}") for frame in frames
     )
+
+
+def _report_uncaught(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    structlog.get_logger().critical("uncaught", error=kind.__name__, places=places_of(error))
 
 
 class _Forwarder(logging.Handler):

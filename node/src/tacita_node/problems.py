@@ -13,7 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from tacita_protocol.errors import ProtocolError
+from tacita_node.logs import places_of
+from tacita_protocol.errors import DecryptionFailed, EngineFailure, ProtocolError
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
 
 PROBLEM_TYPE = "urn:tacita:problem:"
@@ -95,10 +96,12 @@ async def _of_broker(_request: Request, error: Exception) -> Response:
             return problem(503, "broker-unreachable", "The broker cannot be reached at the moment; try again later.")
 
 
-async def _of_protocol(_request: Request, _error: Exception) -> Response:
+async def _of_protocol(_request: Request, error: Exception) -> Response:
+    if isinstance(error, DecryptionFailed | EngineFailure):  # our own disk or our own workers, not the request
+        return await _of_defect(_request, error)
     return problem(422, "invalid-statement", "Something in the request or in what it names does not verify.")
 
 
 async def _of_defect(_request: Request, error: Exception) -> Response:
-    _log.error("request-failed", error=type(error).__name__)
+    _log.error("request-failed", error=type(error).__name__, places=places_of(error))
     return problem(500, "internal", "The node could not answer; its log says where it failed.")

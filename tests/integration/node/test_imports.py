@@ -1,5 +1,6 @@
 """Importing, preparing and publishing over the local API: counts, rejects, all or nothing, and nothing in the clear."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -231,6 +232,31 @@ async def test_a_stolen_disk_shows_no_identifier_token_or_hash(tmp_path: Path) -
         assert [offset for image in images for offset in canaries.found_in(image)] == []
     secrets = (node.services.identity.keys.storage, node.services.identity.keys.signing.seed, node.token.encode())
     assert not any(secret in image for image in images for secret in secrets)
+
+
+async def test_canonical_forms_of_other_rules_are_not_matched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, broker = clock_and_broker()
+    async with running(tmp_path, broker, clock=clock) as node:
+        await send(node, phones(3))
+        monkeypatch.setattr("tacita_node.data.epochs.normaliser_version", lambda _kind: "phone/2")
+        with pytest.raises(ProblemError, match="normaliser-changed"):
+            await node.services.datasets.latest_epoch("suspects")
+
+
+async def test_two_publications_at_once_never_take_each_others_terms(tmp_path: Path) -> None:
+    clock, broker = clock_and_broker()
+    async with running(tmp_path, broker, clock=clock) as node:
+        await send(node, phones(3))
+        orders = [{"sensitivity": word, "discoverable_by": ["ngo"]} for word in ("ordinary", "possible-victim")]
+        answers = await asyncio.gather(
+            *(node.client.post("/v1/datasets/suspects/publish", json=order) for order in orders)
+        )
+        key = node.services.identity.keys.signing.verify_key
+        said = [
+            verify_statement(DatasetCard, broker.datasets["north-bank", "suspects", answer.json()["epoch"]], key).body
+            for answer in answers
+        ]
+        assert [card.sensitivity.value for card in said] == ["ordinary", "possible-victim"]
 
 
 async def test_ten_thousand_lines_take_seconds(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_stated_delimiter_counts() -> None:
     assert texts(read("a,b;phone\n1,2;3\n", column="phone", delimiter=Delimiter.SEMICOLON)) == [(2, "3")]
 
 
-LIMITS = Limits(import_bytes=200, import_rows=3, import_columns=3, import_field_characters=10)
+LIMITS = Limits(import_bytes=200, import_rows=3, import_columns=3, import_field_characters=10, import_row_characters=50)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,9 @@ LIMITS = Limits(import_bytes=200, import_rows=3, import_columns=3, import_field_
         ("phone,a,b,c\n1,2,3,4\n", "too-many-columns"),
         ("phone\n" + "1" * 11 + "\n", "field-too-long"),
         ("phone,a\n1," + "x" * 11 + "\n", "field-too-long"),
+        ("phone,a\n" + "," * 60 + "\n", "row-too-long"),
+        ("phone,a\n" + ',"\n"' * 15 + "\n", "row-too-long"),
+        ("," * 60, "row-too-long"),
     ],
 )
 def test_limits_refuse(data: str, code: str) -> None:

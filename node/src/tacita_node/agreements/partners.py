@@ -83,7 +83,7 @@ class PartnerBook:
         if _FINGERPRINT.fullmatch(said) is None:
             raise ProblemError(422, "no-fingerprint", "A fingerprint is 64 hexadecimal digits; enter all of them.")
         card = await self._listed_card(partner)
-        if not constant_time_equal(said.encode(), card.digest.encode()):
+        if not constant_time_equal(said.encode(), _SEPARATORS.sub("", fingerprint(card)).encode()):
             raise ProblemError(
                 409,
                 "fingerprint-mismatch",
@@ -93,8 +93,10 @@ class PartnerBook:
         async with self._database.write() as session:
             row = await session.get(ConfirmedPartner, partner)
             if row is None or row.digest != card.digest:
-                session.add(row := row or ConfirmedPartner(partner=partner))
-                row.card, row.digest, row.confirmed = card.envelope, card.digest, self._clock()
+                confirmed = ConfirmedPartner(
+                    partner=partner, card=card.envelope, digest=card.digest, confirmed=self._clock()
+                )
+                await session.merge(confirmed)
                 await self._custody.record("partner-confirmed", {"partner": partner, "card": card.digest}, session)
         return KnownPartner(card, confirmed=True)
 

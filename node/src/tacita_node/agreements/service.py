@@ -8,10 +8,12 @@ An agreement's life at one node::
 1. An agreement binds to cards: each party's entry is the digest of a card. It must be our own card, and the other
    party's confirmed one, when we sign, when the other's signature comes, and every time we rely on it.
 2. What arrives may come before we confirmed the sender. It is kept to be shown, and believed only when signed.
-3. An agreement's id names one content for ever: the same id with other content is refused.
+3. An agreement's id names one content for ever: the same id with other content is refused, even where the first was
+   false. Else what a person read and what the same id makes the node sign could be two things.
 4. What we send is stored first, and goes out again, the same bytes, until the broker took it.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -20,16 +22,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tacita_node.agreements.drafts import agreement_from
 from tacita_node.agreements.partners import PartnerBook
 from tacita_node.agreements.tables import AgreementRow
+from tacita_node.agreements.verification import other_party, verify_offer, verify_signed
 from tacita_node.clock import Clock
 from tacita_node.config import Limits
 from tacita_node.data.custody import CustodyChain
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
 from tacita_protocol.crypto.digest import digest_of
-from tacita_protocol.crypto.keys import SigningKey, VerifyKey
-from tacita_protocol.errors import LimitExceeded, PeerViolation, ProtocolError, SignatureInvalid
+from tacita_protocol.crypto.keys import SigningKey
+from tacita_protocol.errors import LimitExceeded, PeerViolation, ProtocolError
 from tacita_protocol.identifiers.kind import Kind
-from tacita_protocol.statements.agreement import Agreement, Party, Term
+from tacita_protocol.statements.agreement import Agreement, Term
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import (
     Signed,
@@ -37,7 +40,6 @@ from tacita_protocol.statements.statement import (
     payload_of,
     sign_statement,
     unverified,
-    verify_statement,
 )
 from tacita_protocol.statements.vocabulary import Mode, ResultTo
 from tacita_sdk.broker import BrokerClient
@@ -77,6 +79,7 @@ class AgreementService:
         self._broker = broker
         self._clock = clock
         self._limits = limits
+        self._changing = asyncio.Lock()
         self.partners = PartnerBook(
             database, own=own.body.partner, custody=custody, broker=broker, clock=clock, limit=limits.partners
         )
@@ -104,30 +107,28 @@ class AgreementService:
         if len(envelope) > self._limits.agreement_envelope_bytes:
             raise LimitExceeded("an agreement is longer than this node accepts")
         body = unverified(Agreement, envelope)
-        ours, theirs = body.party(self._own.body.partner), body.counterparty(self._own.body.partner)
-        if ours is None or theirs is None:
-            raise PeerViolation("the agreement is between others", field="parties")
-        if ours.card != self._own.digest:
-            raise PeerViolation("the agreement names another card than our own", field="parties")
-        stored = await self._find(body.agreement)
-        if stored is not None and stored.state != RECEIVED:
-            await self._completed(stored, envelope)
-        elif self._clock() >= body.not_after:
-            raise PeerViolation("the agreement has ended", field="not_after")
-        else:
-            await self._offered(
-                stored, self._row(body, envelope, peer=theirs.partner, state=RECEIVED, sent=True), theirs
-            )
+        theirs = other_party(body, self._own)
+        async with self._changing:
+            stored = await self._find(body.agreement)
+            if stored is None:
+                await self._offered(body, envelope, theirs.partner)
+            elif stored.envelope == envelope:
+                return  # known already: the inbox may say it twice
+            elif stored.state == RECEIVED:
+                raise PeerViolation("this id already names another agreement", field="agreement")
+            else:
+                await self._completed(stored, envelope)
 
     async def sign(self, agreement: str) -> KnownAgreement:
         """Adds our signature to a received agreement and sends it; again if it did not go out.
 
         Raises `ProblemError`, or what the broker raises.
         """
-        row = await self._existing(agreement)
-        if row.state == RECEIVED:
-            row = await self._sign_received(row)
-        elif row.state == PROPOSED and row.sent:
+        async with self._changing:
+            row = await self._existing(agreement)
+            if row.state == RECEIVED:
+                row = await self._sign_received(row)
+        if row.state == PROPOSED and row.sent:
             raise ProblemError(409, "waiting", "This node has signed; the other party's signature has not come yet.")
         await self._send(row)
         return _known(row)
@@ -179,7 +180,7 @@ class AgreementService:
             rows = (await session.scalars(wanted.order_by(AgreementRow.changed.desc(), AgreementRow.agreement))).all()
         for row in rows:
             try:
-                signed = self._verify_both(row.envelope, card)
+                signed = verify_signed(row.envelope, own=self._own, peer=card)
             except ProtocolError:
                 continue  # the cards or the stored bytes changed: it covers nothing any more
             term = signed.body.covering_term(
@@ -200,39 +201,30 @@ class AgreementService:
 
     # --- each step ----------------------------------------------------------------------------------------------------
 
-    async def _offered(self, stored: AgreementRow | None, offer: AgreementRow, theirs: Party) -> None:
-        card = await self.confirmed_card(theirs.partner)
+    async def _offered(self, body: Agreement, envelope: str, peer: str) -> None:
+        if self._clock() >= body.not_after:
+            raise PeerViolation("the agreement has ended", field="not_after")
+        card = await self.confirmed_card(peer)
         if card is not None:
-            _check_card(theirs, card)
-            verify_statement(Agreement, offer.envelope, VerifyKey.from_text(card.body.signing_key))
-        if stored is not None and stored.envelope == offer.envelope:
-            return
-        if stored is not None and (card is None or _genuine(stored, card)):
-            raise PeerViolation("this id already names another agreement", field="agreement")
+            verify_offer(envelope, own=self._own, peer=card)
         pending = select(func.count()).select_from(AgreementRow).where(AgreementRow.state == RECEIVED)
+        row = self._row(body, envelope, peer=peer, state=RECEIVED, sent=True)
         async with self._database.write() as session:
-            of_peer = await session.scalar(pending.where(AgreementRow.peer == offer.peer)) or 0
+            of_peer = await session.scalar(pending.where(AgreementRow.peer == peer)) or 0
             of_all = await session.scalar(pending) or 0
             if of_peer >= self._limits.agreements_pending or of_all >= self._limits.agreements_pending_in_all:
                 raise LimitExceeded("too many agreements wait for a signature here")
-            await session.merge(offer)
-            await self._record("agreement-received", offer, session)
+            session.add(row)
+            await self._record("agreement-received", row, session)
 
     async def _completed(self, stored: AgreementRow, envelope: str) -> None:
-        """The counterpart's signature under what we proposed; or news that we know already."""
+        """The counterpart's signature under what we proposed; anything else is refused."""
         card = await self.confirmed_card(stored.peer)
         if card is None:
             raise PeerViolation("the other party's card is not confirmed", field="parties")
-        try:
-            signed = self._verify_both(envelope, card)
-        except SignatureInvalid:
-            if stored.state == PROPOSED and envelope == stored.envelope:
-                return  # our own proposal, come back
-            raise
+        signed = verify_signed(envelope, own=self._own, peer=card)
         if signed.digest != stored.digest:
             raise PeerViolation("this id already names another agreement", field="agreement")
-        if stored.state == SIGNED:
-            return
         stored.envelope, stored.state, stored.sent, stored.changed = signed.envelope, SIGNED, True, self._clock()
         async with self._database.write() as session:
             await session.merge(stored)
@@ -241,15 +233,10 @@ class AgreementService:
     async def _sign_received(self, row: AgreementRow) -> AgreementRow:
         card = await self._confirmed(row.peer)
         try:
-            theirs = unverified(Agreement, row.envelope).party(card.body.partner)
-            if theirs is None:
-                raise PeerViolation("the agreement is between others", field="parties")
-            _check_card(theirs, card)
-            offered = verify_statement(Agreement, row.envelope, VerifyKey.from_text(card.body.signing_key))
+            offered = verify_offer(row.envelope, own=self._own, peer=card)
         except PeerViolation:
-            raise ProblemError(
-                409, "card-differs", "This agreement names another card than the confirmed one."
-            ) from None
+            detail = "This agreement names another card than the confirmed one."
+            raise ProblemError(409, "card-differs", detail) from None
         except ProtocolError:
             raise ProblemError(409, "agreement-invalid", "The confirmed partner did not sign this agreement.") from None
         if self._clock() >= offered.body.not_after:
@@ -269,16 +256,6 @@ class AgreementService:
             stored = await session.get_one(AgreementRow, row.agreement)
             if stored.envelope == row.envelope:  # the other's signature may have come meanwhile
                 stored.sent = True
-
-    def _verify_both(self, envelope: str, card: Signed[PartnerCard]) -> Signed[Agreement]:
-        signed = verify_statement(Agreement, envelope, self._key.verify_key, VerifyKey.from_text(card.body.signing_key))
-        ours, theirs = signed.body.party(self._own.body.partner), signed.body.party(card.body.partner)
-        if ours is None or theirs is None:
-            raise PeerViolation("the agreement is between others", field="parties")
-        if ours.card != self._own.digest:
-            raise PeerViolation("the agreement names another card than our own", field="parties")
-        _check_card(theirs, card)
-        return signed
 
     async def _confirmed(self, partner: str) -> Signed[PartnerCard]:
         card = await self.confirmed_card(partner)
@@ -314,24 +291,6 @@ class AgreementService:
     async def _record(self, event: str, row: AgreementRow, session: AsyncSession) -> None:
         details = {"agreement": row.agreement, "peer": row.peer, "digest": row.digest}
         await self._custody.record(event, details, session)
-
-
-def _check_card(theirs: Party, card: Signed[PartnerCard]) -> None:
-    if theirs.card != card.digest or theirs.partner != card.body.partner:
-        raise PeerViolation("the agreement names another card than the confirmed one", field="parties")
-
-
-def _genuine(row: AgreementRow, card: Signed[PartnerCard]) -> bool:
-    """Whether a received agreement is the confirmed partner's under its confirmed card; if not, what is replaces it."""
-    try:
-        theirs = unverified(Agreement, row.envelope).party(card.body.partner)
-        if theirs is None:
-            return False
-        _check_card(theirs, card)
-        verify_statement(Agreement, row.envelope, VerifyKey.from_text(card.body.signing_key))
-    except ProtocolError:
-        return False
-    return True
 
 
 def _known(row: AgreementRow) -> KnownAgreement:

@@ -133,10 +133,13 @@ class Epochs:
     def _compute(self, row: DatasetRow, number: int, records: list[_Sealed]) -> EpochSnapshot:
         kind = Kind(row.kind)
         sealer = RecordSealer(self._cipher, dataset=row.name, kind=kind)
-        canonicals = [
-            sealer.open(record.sealed, source=record.source, line=record.line, version=record.version).canonical
-            for record in records
-        ]
+        canonicals = []
+        for record in records:
+            opened = sealer.open(record.sealed, source=record.source, line=record.line, version=record.version)
+            if opened.normaliser != _normaliser(row):
+                # Tokens of another version's canonical forms would match nothing, and nobody would notice.
+                raise ProblemError(409, "normaliser-changed", "Import this dataset's sources again under a new name.")
+            canonicals.append(opened.canonical)
         tokens = tokenise(kind, canonicals)
         ids = np.array([record.id for record in records], dtype=np.int64)
         claimed = commitment(tokens, self._seed(row.name, number))

@@ -27,6 +27,7 @@ from tacita_protocol.crypto.digest import sha256
 from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.identifiers.normalise import normaliser_version
 
 SOURCE_BLOBS = "sources"
 INSERT_ROWS = 5_000
@@ -122,6 +123,7 @@ class Importer:
         if len(normalised) != len(table.lines):
             raise RuntimeError("the workers answered for another number of lines")
         sealer = RecordSealer(self._cipher, dataset=order.dataset, kind=order.kind)
+        normaliser = normaliser_version(order.kind)
         records: dict[bytes, dict[str, object]] = {}
         rejects = []
         repeated = 0
@@ -133,13 +135,14 @@ class Importer:
             if lookup in records:
                 repeated += 1
                 continue
+            text = RecordText(normaliser, result.canonical, line.text)
             records[lookup] = {
                 "dataset": order.dataset,
                 "source": source,
                 "line": line.number,
                 "version": RECORD_VERSION,
                 "lookup": lookup,
-                "sealed": sealer.seal(RecordText(result.canonical, line.text), source=source, line=line.number),
+                "sealed": sealer.seal(text, source=source, line=line.number),
             }
         return _Sealed(list(records.values()), repeated, rejects)
 

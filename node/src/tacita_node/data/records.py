@@ -28,8 +28,12 @@ class Normalised:
 
 @dataclass(frozen=True)
 class RecordText:
-    """What a record seals: the canonical form that is matched, and the text that stood in the source."""
+    """What a record seals: the canonical form that is matched, and the text that stood in the source.
 
+    `normaliser` is the version of the rules that made the one from the other.
+    """
+
+    normaliser: str
     canonical: str
     original: str
 
@@ -69,14 +73,14 @@ class RecordSealer:
 
     def seal(self, text: RecordText, *, source: str, line: int) -> bytes:
         """Encrypts one record, bound to the line it came from."""
-        plaintext = canonical_json([text.canonical, text.original])
+        plaintext = canonical_json([text.normaliser, text.canonical, text.original])
         return self._cipher.encrypt(plaintext, table=TABLE, row=f"{source}:{line}", version=RECORD_VERSION)
 
     def open(self, sealed: bytes, *, source: str, line: int, version: int) -> RecordText:
         """The record's text. Raises `DecryptionFailed` when it was changed or belongs to another line."""
         plaintext = self._cipher.decrypt(sealed, table=TABLE, row=f"{source}:{line}", version=version)
         match parse_json(plaintext, max_bytes=MAX_SEALED_TEXT):
-            case [str(canonical), str(original)]:
-                return RecordText(canonical, original)
+            case [str(normaliser), str(canonical), str(original)]:
+                return RecordText(normaliser, canonical, original)
             case _:
                 raise DecryptionFailed("a record does not have the form of its version")

@@ -1,5 +1,6 @@
 """What the rest of the node, and its users, may ask of the node's own data."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,6 +85,7 @@ class DatasetService:
         self._custody = custody
         self._broker = broker
         self._clock = clock
+        self._choosing_a_card = asyncio.Lock()
 
     async def import_source(self, data: bytes, order: ImportOrder) -> Imported:
         """Imports a source file, all of it or nothing. Raises `ProblemError`."""
@@ -147,13 +149,14 @@ class DatasetService:
         The card is stored before it is sent: after a broken connection the same bytes go out again. Other terms for
         the same data make a new epoch, because an epoch has one card. Raises `ProblemError`, or what the broker raises.
         """
-        snapshot = await self._epochs.latest(name)
-        card = await self._existing_card(snapshot)
-        if card is not None and not self._says(card.body, publication):
-            snapshot = await self._epochs.latest(name, renew=True)
-            card = None
-        if card is None:
-            card = await self._sign_card(snapshot, publication)
+        async with self._choosing_a_card:
+            snapshot = await self._epochs.latest(name)
+            card = await self._existing_card(snapshot)
+            if card is not None and not self._says(card.body, publication):
+                snapshot = await self._epochs.latest(name, renew=True)
+                card = None
+            if card is None:
+                card = await self._sign_card(snapshot, publication)
         await self._broker.publish_dataset(name, snapshot.epoch, card.envelope)
         async with self._database.write() as session:
             row = await session.get_one(EpochRow, (name, snapshot.epoch))
@@ -208,8 +211,6 @@ class DatasetService:
         card = sign_statement(body, self._key)
         async with self._database.write() as session:
             row = await session.get_one(EpochRow, (snapshot.dataset, snapshot.epoch))
-            if row.card is not None:  # another request was faster: an epoch has one card
-                return self._card_of(row)
             row.card = card.envelope
         return card
 

@@ -85,7 +85,7 @@ def read_source(
     Raises `SourceRefused`.
     """
     text = _text(data, limits)
-    chosen = delimiter if delimiter is not None else _detect(text, column)
+    chosen = delimiter if delimiter is not None else _detect(text, column, limits)
     rows = _rows(text, chosen, limits)
     header_line, header = next(rows, (1, []))
     if not header:
@@ -119,9 +119,9 @@ def _text(data: bytes, limits: Limits) -> str:
     return text
 
 
-def _detect(text: str, column: str | None) -> Delimiter:
+def _detect(text: str, column: str | None, limits: Limits) -> Delimiter:
     """The delimiter under which the header has the wanted column; else the only one that splits the header at all."""
-    headers = {candidate: _first_row(text, candidate) for candidate in Delimiter}
+    headers = {candidate: _first_row(text, candidate, limits) for candidate in Delimiter}
     if column is not None:
         holding = [candidate for candidate, header in headers.items() if _positions(header, column)]
         widest = max((len(headers[candidate]) for candidate in holding), default=0)
@@ -138,8 +138,8 @@ def _detect(text: str, column: str | None) -> Delimiter:
     return splitting[0] if splitting else Delimiter.COMMA
 
 
-def _first_row(text: str, delimiter: Delimiter) -> list[str]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter.character, strict=True)
+def _first_row(text: str, delimiter: Delimiter, limits: Limits) -> list[str]:
+    reader = csv.reader(_Lines(text, limits.import_row_characters), delimiter=delimiter.character, strict=True)
     try:
         return next((row for row in reader if row), [])
     except csv.Error:  # quoted otherwise than this delimiter would have it: not this one
@@ -148,11 +148,13 @@ def _first_row(text: str, delimiter: Delimiter) -> list[str]:
 
 def _rows(text: str, delimiter: Delimiter, limits: Limits) -> Iterator[tuple[int, list[str]]]:
     """Every line that is not blank, with the number of the line of the file on which it begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter.character, strict=True)
+    lines = _Lines(text, limits.import_row_characters)
+    reader = csv.reader(lines, delimiter=delimiter.character, strict=True)
     begins = 1
     try:
         for row in reader:
             number, begins = begins, reader.line_num + 1
+            lines.begin_row(begins)
             if not row:
                 continue
             if len(row) > limits.import_columns:
@@ -166,6 +168,32 @@ def _rows(text: str, delimiter: Delimiter, limits: Limits) -> Iterator[tuple[int
         raise SourceRefused(
             "bad-quoting", "the quotation marks do not pair up here, or a field never ends.", line=begins
         ) from None
+
+
+class _Lines(Iterator[str]):
+    """The lines of a text, as the csv reader takes them. Within one row it gives no more than `limit` characters: a
+    row may go over many lines inside quotation marks, and all of it would be in memory before anything counts it.
+    """
+
+    def __init__(self, text: str, limit: int) -> None:
+        self._text = io.StringIO(text, newline="")
+        self._limit = limit
+        self._given = 0
+        self._row = 1
+
+    def begin_row(self, line: int) -> None:
+        """The next line, number `line`, begins a row."""
+        self._given = 0
+        self._row = line
+
+    def __next__(self) -> str:
+        line = self._text.readline(self._limit + 1)
+        if not line:
+            raise StopIteration
+        self._given += len(line)
+        if self._given > self._limit:
+            raise SourceRefused("row-too-long", f"a row has more than {self._limit} characters.", line=self._row)
+        return line
 
 
 def _column(header: list[str], column: str | None) -> int:
