@@ -16,13 +16,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import httpx2
 
 from tacita_broker.administration import issue_trust
 from tacita_broker.app import create_app
-from tacita_broker.directory import BrokerDirectory, NewBroker
+from tacita_broker.directory import BrokerDirectory, BrokerKeys, NewBroker, migrate
 from tacita_broker.services import Running, Services, build
 from tacita_policies.decision import NOTHING, Decision, Entrypoint, MatchInput
 from tacita_protocol.api import EnrolRequest, WitnessNext, parse_body
@@ -67,7 +68,7 @@ DENY = Decision(
 
 POLICY_DIGEST = digest_of(b"a policy bundle")
 
-FAST: dict[str, object] = {"log_batch_seconds": 0.002, "log_poll_seconds": 0.02, "denial_closing_mean_seconds": 0.0}
+FAST: dict[str, object] = {"log_batch_seconds": 0.002, "log_poll_seconds": 0.1, "denial_closing_mean_seconds": 0.0}
 """Settings that make a test quick and change nothing that it looks at."""
 
 
@@ -110,7 +111,7 @@ class HarnessWitness:
         self._trust = TrustPolicy.parse(f"log {log.vkey}\nquorum none\n")
         self.seen: Checkpoint | None = None
 
-    async def poll(self, client: httpx2.AsyncClient, now: int, wait: int = 0) -> bool:
+    async def poll(self, client: httpx2.AsyncClient, clock: Callable[[], int], wait: int = 0) -> bool:
         """One round: False when there was nothing to cosign."""
         old = self.seen.size if self.seen else 0
         answer = await client.get(f"{URL}/v1/witness/next", params={"old": old, "wait": wait})
@@ -124,7 +125,7 @@ class HarnessWitness:
             verify_consistency(self.seen.size, self.seen.root, checkpoint.size, checkpoint.root, proof)
         self.seen = checkpoint
         text, _ = split_note(news.checkpoint.encode())
-        body = {"size": checkpoint.size, "line": self.signer.cosign(text, now)}
+        body = {"size": checkpoint.size, "line": self.signer.cosign(text, clock())}
         answer = await client.post(f"{URL}/v1/witness/cosignatures", json=body)
         assert answer.status_code in (204, 409), answer.text
         return True
@@ -142,14 +143,15 @@ class BrokerHarness:
         self.trust: TrustPolicy | None = None
         self.partners: dict[str, Partner] = {}
         self._stack: AsyncExitStack | None = None
+        self._keys: BrokerKeys | None = None
         self._witnessing: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Start the broker from its directory."""
         settings = self.directory.settings().model_copy(update=self.changes)
-        self.services: Services = build(
-            self.directory, settings, self.directory.keys(PASSPHRASE), self.policy, self.clock
-        )
+        if self._keys is None:
+            self._keys = self.directory.keys(PASSPHRASE)
+        self.services: Services = build(self.directory, settings, self._keys, self.policy, self.clock)
         self._stack = AsyncExitStack()
         self.running = await self._stack.enter_async_context(Running(self.services))
         self.app = create_app(self.services)
@@ -165,11 +167,13 @@ class BrokerHarness:
 
     async def stop(self) -> None:
         """Stop witnesses and broker."""
-        await self.stop_witnesses()
-        if self._stack is not None:
-            self.services.bell.stop()
-            await self._stack.aclose()
-            self._stack = None
+        try:
+            await self.stop_witnesses()
+        finally:
+            if self._stack is not None:
+                self.services.bell.stop()
+                await self._stack.aclose()
+                self._stack = None
 
     async def restart(self) -> None:
         """Stop the broker and start it again, with its witnesses if they were running."""
@@ -210,7 +214,7 @@ class BrokerHarness:
 
         async def work(witness: HarnessWitness) -> None:
             while True:
-                if not await witness.poll(self.client, self.clock(), wait=5):
+                if not await witness.poll(self.client, self.clock, wait=5):
                     await asyncio.sleep(0.02)
 
         self._witnessing = [asyncio.create_task(work(witness)) for witness in self.witnesses]
@@ -242,6 +246,8 @@ async def broker_at(
 ) -> AsyncIterator[BrokerHarness]:
     """Make a broker below `root` and run it. `changes` go into its settings, as `config.Settings` names them."""
     harness = BrokerHarness(root, clock or HostClock(), policy or ScriptedPolicy(), {**FAST, **changes})
+    harness.directory.path.mkdir()
+    (harness.directory.path / "broker.db").write_bytes(await _empty_database())
     new = NewBroker("test-broker", "Test broker", "127.0.0.1", 8440, (AUTHORITY,), None)
     await harness.directory.create(new, PASSPHRASE)
     await harness.start()
@@ -249,6 +255,19 @@ async def broker_at(
         yield harness
     finally:
         await harness.stop()
+
+
+_schema: list[bytes] = []
+
+
+async def _empty_database() -> bytes:
+    """A database with the schema; migrations run once in a process of tests."""
+    if not _schema:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "broker.db"
+            await migrate(f"sqlite:///{file}")
+            _schema.append(file.read_bytes())
+    return _schema[0]
 
 
 async def eventually(look: Callable[[], T | None]) -> T:

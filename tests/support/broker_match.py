@@ -1,9 +1,9 @@
 """A scripted pair of partners: the statements of a match, made as nodes make them, sent one by one."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
-from tacita_broker.matches.keeper import TICK_SECONDS
 from tacita_protocol.api import Catalogue, Inbox, MatchState, MatchView, StatementBody, parse_body
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.encoding import b64u
@@ -16,7 +16,7 @@ from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.receipt import FrameCounts, Receipt, ReceiptStatus, Software, Transcripts
-from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
+from tacita_protocol.statements.statement import Signed, sign_statement, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo, Role, Sensitivity
 from tests.support.broker_harness import PATIENCE_SECONDS, BrokerHarness
 from tests.support.broker_partner import Partner
@@ -47,7 +47,7 @@ def dataset_card(
     return sign_statement(card, owner.key)
 
 
-def match_request(requester: Partner, responder: Partner, **changes: object) -> Signed[MatchRequest]:
+def match_request(requester: Partner, responder: Partner, /, **changes: object) -> Signed[MatchRequest]:
     """A request about the dataset of `dataset_card`, valid now."""
     values: dict[str, object] = {
         "match": random_hex(16),
@@ -100,10 +100,13 @@ class ScriptedMatch:
 
     async def until(self, *states: MatchState) -> MatchView:
         """Wait until the requester sees one of these states."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (view := await self.view(self.requester)).state not in states:
-                await asyncio.sleep(TICK_SECONDS / 50)
-        return view
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            view = await self.view(self.requester)
+            if view.state in states:
+                return view
+            assert time.monotonic() < end, "the match did not get there"
+            await asyncio.sleep(0.03)
 
     async def say(self, partner: Partner, what: str, statement: Signed[Acceptance | Refusal | Open | Receipt]) -> int:
         """Send a statement; the answer's status."""
@@ -220,7 +223,9 @@ class ScriptedMatch:
         return self.make_receipt(role, status=ReceiptStatus.ABORTED, step="matching")
 
 
-async def requested(harness: BrokerHarness, requester: Partner, responder: Partner, **changes: object) -> ScriptedMatch:
+async def requested(
+    harness: BrokerHarness, requester: Partner, responder: Partner, /, **changes: object
+) -> ScriptedMatch:
     """Ask for a match; the broker promised it."""
     request = match_request(requester, responder, **changes)
     answer = await requester.post("/v1/matches", StatementBody(envelope=request.envelope))
@@ -250,6 +255,4 @@ async def datasets_of(partner: Partner) -> list[DatasetCard]:
     """What a partner finds in the catalogue."""
     answer = await partner.get("/v1/catalogue")
     assert answer.status_code == 200, answer.text
-    from tacita_protocol.statements.statement import unverified
-
     return [unverified(DatasetCard, view.card) for view in parse_body(Catalogue, answer.content).datasets]

@@ -46,7 +46,7 @@ class Limits(BaseSettings):
     long_polls_per_partner: int = Field(256, ge=4)
     """Requests of one partner that may be held open at once."""
     public_long_polls: int = Field(64, ge=4)
-    """Requests of witnesses (unauthenticated) that may be held open at once."""
+    """Requests of witnesses (unauthenticated) that are held open for their full time at once."""
 
     # Authentication
     clock_skew_seconds: int = Field(60, ge=0)
@@ -61,6 +61,8 @@ class Limits(BaseSettings):
     """Partners of the federation, pending ones included."""
     datasets_per_partner: int = Field(256, ge=1)
     """Datasets (names) of one partner."""
+    dataset_cards_per_day: int = Field(1_000, ge=1)
+    """Dataset cards of one partner in 24 hours; each is an entry of the log."""
     agreements_per_partner: int = Field(1_000, ge=1)
     """Agreements that one partner may have proposed."""
     inbox_page: int = Field(256, ge=1, le=1_000)

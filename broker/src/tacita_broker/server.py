@@ -22,6 +22,8 @@ from tacita_protocol.api import Problem
 STOP_SECONDS = 1
 """How long requests may take to end once the broker is told to stop."""
 KEEP_ALIVE_SECONDS = 65
+BACKLOG = 512
+"""Connections that may wait to be accepted."""
 
 
 def http_protocol(settings: Settings) -> type[HttpToolsProtocol]:
@@ -148,13 +150,27 @@ def serve(app: FastAPI, services: Services) -> bool:
     config.load()
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        return runner.run(_serve(Server(config, services.bell), services))
+    with (
+        _listening(settings) as listener,
+        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+    ):
+        return runner.run(_serve(Server(config, services.bell), services, listener))
 
 
-async def _serve(server: Server, services: Services) -> bool:
+def _listening(settings: Settings) -> socket.socket:
+    """Our own socket: uvicorn would end the process without a word that people understand."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
+        ) from error
+
+
+async def _serve(server: Server, services: Services, listener: socket.socket) -> bool:
     async with Running(services) as running:
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         failing = asyncio.create_task(running.failed.wait())
         await asyncio.wait((serving, failing), return_when=asyncio.FIRST_COMPLETED)
         failing.cancel()

@@ -32,6 +32,9 @@ from tacita_policies.decision import DecisionPoint
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.tlog.note import NoteSigner
 
+STOP_SECONDS = 5.0
+"""How long the background loops may take to end their present step."""
+
 Clock = Callable[[], int]
 """Unix seconds, UTC."""
 
@@ -121,12 +124,21 @@ class Running:
         services = self._services
         services.lease.__enter__()
         try:
-            await services.log.recover()
-            await services.decision_point.start()
+            async with asyncio.TaskGroup() as starting:  # together, because each takes its time
+                starting.create_task(services.decision_point.start())
+                starting.create_task(services.log.recover())
+        except BaseExceptionGroup as group:
+            await self._close()
+            raise group.exceptions[0] from None
         except BaseException:
             await self._close()
             raise
-        for name, work in (("log", services.log.run()), ("matches", services.keeper.run())):
+        loops = (
+            ("log", services.log.run()),
+            ("decisions", services.keeper.run_decisions()),
+            ("matches", services.keeper.run()),
+        )
+        for name, work in loops:
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
@@ -134,7 +146,9 @@ class Running:
 
     async def __aexit__(self, *_exception: object) -> None:
         self._services.bell.stop()
-        for task in self._tasks:
+        # The loops end by themselves after their present step; a cancelled one could leave a thread writing files.
+        _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in late:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._close()
@@ -148,6 +162,8 @@ class Running:
         if task.cancelled():
             return
         error = task.exception()
+        if error is None and self._services.bell.stopping:
+            return
         events().critical("broker.failed", part=task.get_name(), error=type(error).__name__)
         self.failed.set()
         self._services.bell.stop()

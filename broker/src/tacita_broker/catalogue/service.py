@@ -31,6 +31,7 @@ class CatalogueService:
         self._limits = limits
         self._clock = clock
         self._bell = bell
+        self._verified: dict[tuple[str, str, int], Signed[DatasetCard]] = {}
 
     async def publish(self, caller: KnownPartner, dataset: str, epoch: int, envelope: str) -> bool:
         """Store a card for one epoch and hand it to the log. False when the same bytes were there already.
@@ -55,6 +56,8 @@ class CatalogueService:
                 raise conflict("epoch-old", "A newer epoch of this dataset has been published.")
             if newest is None and await self._names(session, caller.partner) >= self._limits.datasets_per_partner:
                 raise too_many("too-many-datasets", "This partner may publish no more datasets.")
+            if await self._today(session, caller.partner, now) >= self._limits.dataset_cards_per_day:
+                raise too_many("too-many-cards", "This partner has published too many cards today.")
             session.add(
                 DatasetRow(partner=caller.partner, dataset=dataset, epoch=epoch, card=card.envelope, published=now)
             )
@@ -100,13 +103,24 @@ class CatalogueService:
         return None if row is None else await self._card(session, row)
 
     async def _card(self, session: AsyncSession, row: DatasetRow) -> Signed[DatasetCard] | None:
+        """The verified card of an approved owner. A card is verified once: rows never change."""
         owner = await self._partners.approved_in(session, row.partner)
-        return None if owner is None else verify_statement(DatasetCard, row.card, owner.key)
+        if owner is None:
+            return None
+        address = (row.partner, row.dataset, row.epoch)
+        if (card := self._verified.get(address)) is None:
+            card = self._verified[address] = verify_statement(DatasetCard, row.card, owner.key)
+        return card
 
     @staticmethod
     async def _newest_epoch(session: AsyncSession, partner: str, dataset: str) -> int | None:
         query = select(func.max(DatasetRow.epoch)).where(DatasetRow.partner == partner, DatasetRow.dataset == dataset)
         return (await session.execute(query)).scalar_one_or_none()
+
+    @staticmethod
+    async def _today(session: AsyncSession, partner: str, now: int) -> int:
+        recent = (DatasetRow.partner == partner, DatasetRow.published > now - 24 * 3600)
+        return (await session.execute(select(func.count()).where(*recent))).scalar_one()
 
     @staticmethod
     async def _names(session: AsyncSession, partner: str) -> int:

@@ -45,6 +45,8 @@ class LogService:
         self._database = database
         self._limits = limits
         self._bell = bell
+        self._failure: OSError | None = None
+        self._cards: dict[str, LoggedCard] = {}
         self.files = LogFiles(directory)
         self.sequencer = Sequencer(
             LogStore(database), self.files, signer, holder=random_hex(16), batch=limits.log_batch_entries
@@ -64,8 +66,10 @@ class LogService:
         await self.witnessing.advance()
 
     async def run(self) -> None:
-        """Until cancelled. An exception from here ends the process: nothing may be acknowledged any more."""
-        while True:
+        """Until the bell stops. An exception from here ends the process: nothing may be acknowledged any more."""
+        while not self._bell.stopping:
+            if self._failure is not None:
+                raise self._failure
             with self._bell.listen(QUEUED) as listener:
                 integrated = await self.sequencer.step()
                 if await self._read_trust():
@@ -79,7 +83,15 @@ class LogService:
 
     async def cosign(self, size: int, line: str) -> None:
         """Take a witness's cosignature. Raises `ProblemError`."""
-        if await self.witnessing.add_cosignature(size, line):
+        try:
+            useful = await self.witnessing.add_cosignature(size, line)
+        except OSError as error:
+            self._failure = (
+                error  # the published checkpoint may not be on the disk: the log ends, not this request only
+            )
+            self._bell.ring(QUEUED)
+            raise
+        if useful:
             self._bell.ring(PROVED)
             if await self.witnessing.advance():
                 self._bell.ring(PINNED)
@@ -93,12 +105,14 @@ class LogService:
         return LoggedEntry(entry=b64u(entry), disclosures=disclosures, proof=proof.encode())
 
     async def logged_card(self, reference: str) -> LoggedCard | None:
-        """A public entry with its proof, None while a quorum is missing."""
-        proved = await self.witnessing.proof(reference)
-        if proved is None:
-            return None
-        entry, proof = proved
-        return LoggedCard(entry=b64u(entry), proof=proof.encode())
+        """A public entry with its proof, None while a quorum is missing. Made once: an entry keeps its proof."""
+        if (card := self._cards.get(reference)) is None:
+            proved = await self.witnessing.proof(reference)
+            if proved is None:
+                return None
+            entry, proof = proved
+            card = self._cards[reference] = LoggedCard(entry=b64u(entry), proof=proof.encode())
+        return card
 
     def require_trust(self) -> TrustPolicy:
         """The trust file. Raises a 409 problem before it is issued: only cards are logged until then."""

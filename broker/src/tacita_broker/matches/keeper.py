@@ -9,7 +9,6 @@ closing                                -> forget the frames
 closing proved                         -> show it: closed
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -38,7 +37,6 @@ REQUESTED = "matches-requested"
 """Rung when there is something to decide."""
 TICK_SECONDS = 0.5
 """How late a deadline may be noticed."""
-DECISIONS_AT_ONCE = 8
 BATCH = 64
 
 
@@ -71,15 +69,22 @@ class Keeper:
         self._purged = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            with self._bell.listen(REQUESTED, PROVED, CLOSED) as listener:
-                await self.tick()
+        """Until the bell stops: everything but deciding."""
+        while not self._bell.stopping:
+            with self._bell.listen(PROVED, CLOSED) as listener:
+                await self._tick()
                 await listener.heard(TICK_SECONDS)
 
-    async def tick(self) -> None:
-        """Do everything that is due now."""
-        await self._each(_undecided(), self._decide, together=DECISIONS_AT_ONCE)
+    async def run_decisions(self) -> None:
+        """Until the bell stops. One decision after the other, in the order in which the requests came: each counts in
+        the history of the next. A loop of its own, because a policy that hangs takes its time.
+        """
+        while not self._bell.stopping:
+            with self._bell.listen(REQUESTED) as listener:
+                await self._each(_undecided(), self._decide)
+                await listener.heard(TICK_SECONDS)
+
+    async def _tick(self) -> None:
         await self._each(_unseen_opening(), self._show_opening)
         await self._each(_overdue(self._clock()), self._close_overdue)
         await self._each(_closing_with_frames(), self._relay.forget)
@@ -90,14 +95,14 @@ class Keeper:
             async with self._database.write() as session:
                 await forget_expired(session, now)
 
-    async def _each(
-        self, which: ColumnElement[bool], act: Callable[[str], Awaitable[None]], *, together: int = 1
-    ) -> None:
+    async def _each(self, which: ColumnElement[bool], act: Callable[[str], Awaitable[None]]) -> None:
         query = select(MatchRow.match).where(which).order_by(MatchRow.received).limit(BATCH)
         async with self._database.read() as session:
             matches = list(await session.scalars(query))
-        for start in range(0, len(matches), together):
-            await asyncio.gather(*(act(match) for match in matches[start : start + together]))
+        for match in matches:
+            if self._bell.stopping:
+                return
+            await act(match)
 
     async def _decide(self, match: str) -> None:
         await self._decisions.decide(match)

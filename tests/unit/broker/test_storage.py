@@ -1,0 +1,112 @@
+"""The database as it must be set up, and the schema as the models say."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from tacita_broker.access.tables import NonceRow
+from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.inbox.tables import InboxRow
+from tacita_broker.storage import SCHEMA_HEAD, Base, Database, parse_url
+from tacita_broker.tables import TABLES
+from tests.support.broker_log import LogBench, log_bench
+
+
+def test_migrations_make_exactly_the_models_tables(template: Path) -> None:
+    engine = create_engine(f"sqlite:///{template}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == SCHEMA_HEAD
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+    assert {table.__tablename__ for table in TABLES} == set(Base.metadata.tables)
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0)]
+)
+def test_writers_are_durable_and_check_references(tmp_path: Path, template: Path, pragma: str, value: object) -> None:
+    async def run() -> object:
+        async with log_bench(tmp_path, template) as bench, bench.database.write() as session:
+            return (await session.execute(text(f"PRAGMA {pragma}"))).scalar_one()
+
+    assert asyncio.run(run()) == value
+
+
+def test_a_reader_cannot_write(tmp_path: Path, template: Path) -> None:
+    async def run() -> None:
+        async with log_bench(tmp_path, template) as bench, bench.database.read() as session:
+            with pytest.raises(OperationalError, match="readonly"):
+                await session.execute(text("DELETE FROM nonces"))
+
+    asyncio.run(run())
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, template: Path) -> None:
+    async def run() -> int:
+        async with log_bench(tmp_path, template) as bench:
+            with pytest.raises(KeyError):
+                await _fail_after_writing(bench)
+            async with bench.database.read() as session:
+                return int((await session.execute(text("SELECT count(*) FROM nonces"))).scalar_one())
+
+    assert asyncio.run(run()) == 0
+
+
+def test_writers_of_one_process_queue(tmp_path: Path, template: Path) -> None:
+    async def run() -> int:
+        async with log_bench(tmp_path, template) as bench:
+            await asyncio.gather(*(_write(bench, number) for number in range(40)))
+            async with bench.database.read() as session:
+                return int((await session.execute(text("SELECT count(*) FROM nonces"))).scalar_one())
+
+    async def _write(bench: LogBench, number: int) -> None:
+        async with bench.database.write() as session:
+            await session.execute(text("SELECT count(*) FROM nonces"))
+            session.add(NonceRow(keyid="a", nonce=str(number), expires=1))
+
+    assert asyncio.run(run()) == 40
+
+
+def test_errors_do_not_quote_values(tmp_path: Path, template: Path) -> None:
+    async def run() -> None:
+        async with log_bench(tmp_path, template) as bench:
+            with pytest.raises(IntegrityError) as caught:
+                await _write_event(bench, "+447700900123")
+            assert "900123" not in str(caught.value)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://host/name", "sqlite://", "sqlite:///:memory:"])
+def test_other_databases_are_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(ConfigurationRefused):
+        parse_url(url)
+
+
+def test_a_database_without_schema_has_no_revision(tmp_path: Path) -> None:
+    async def run() -> str | None:
+        database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+        try:
+            return await database.revision()
+        finally:
+            await database.close()
+
+    assert asyncio.run(run()) is None
+
+
+async def _fail_after_writing(bench: LogBench) -> None:
+    async with bench.database.write() as session:
+        session.add(NonceRow(keyid="a", nonce="b", expires=1))
+        await session.flush()
+        raise KeyError
+
+
+async def _write_event(bench: LogBench, partner: str) -> None:
+    async with bench.database.write() as session:
+        session.add(InboxRow(partner=partner, seq=1, type="x", posted=1))
