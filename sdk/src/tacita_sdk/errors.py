@@ -55,7 +55,13 @@ class BrokerUnreachable(SdkError):
 
 
 class BrokerProblem(_Problem):
-    """The broker refused a request. An error may come unsigned: a broker cannot sign what it cannot read."""
+    """The broker refused a request.
+
+    An error may come unsigned (a broker cannot sign what it cannot read, and something in front of it may answer in its
+    stead): `proven` tells whether the broker signed this one.
+    """
+
+    proven: bool = False
 
 
 class NodeUnreachable(SdkError):

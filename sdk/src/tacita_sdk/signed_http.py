@@ -141,7 +141,8 @@ class SignedHttp:
                 raise ResponseUntrusted("the broker's answer carries no valid signature") from error
             return answer
 
-        return _accepted(await self._repeat(call, attempt))
+        answer = await self._repeat(call, attempt)
+        return _accepted(answer, proven="signature" in answer.headers)
 
     async def plain(self, call: Call, *, bearer: str | None = None) -> Answer:
         """Sends a public request, or one under a bearer token. The answer is unsigned: what matters in it signs itself.
@@ -149,7 +150,7 @@ class SignedHttp:
         Raises as `signed`.
         """
         headers = {} if bearer is None else {"authorization": f"Bearer {bearer}"}
-        return _accepted(await self._repeat(call, lambda: self._exchange(call, headers)))
+        return _accepted(await self._repeat(call, lambda: self._exchange(call, headers)), proven=False)
 
     async def _repeat(self, call: Call, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
         last = self._retry.attempts - 1 if call.repeatable else 0
@@ -199,12 +200,14 @@ async def _read(response: httpx2.Response, max_bytes: int) -> Answer:
     return Answer(response.status_code, bytes(body), headers)
 
 
-def _accepted(answer: Answer) -> Answer:
+def _accepted(answer: Answer, *, proven: bool) -> Answer:
     if answer.status < 300:
         return answer
     if answer.status < 400:
         raise ResponseUntrusted("the broker's answer points elsewhere")
-    raise BrokerProblem.from_response(answer.status, answer.body)
+    problem = BrokerProblem.from_response(answer.status, answer.body)
+    problem.proven = proven
+    raise problem
 
 
 def read_model(model: type[M], answer: Answer) -> M:

@@ -65,6 +65,9 @@ class Arrivals:
         """
         if await self._journal.find(match) is not None:
             return
+        if self._jobs.crowded:
+            _log.error("too-many-matches", match=match)
+            return
         try:
             view = await self._services.broker.match(match)
         except BrokerProblem as problem:
@@ -75,7 +78,7 @@ class Arrivals:
             return
         try:
             arrival = await self._authentic(view, view.decision)
-        except (ProtocolError, BrokerProblem) as error:
+        except ProtocolError as error:
             # Not the request of whoever it names: there is nobody to answer.
             _log.warning("request-not-authentic", match=match, error=type(error).__name__)
             return
@@ -89,15 +92,12 @@ class Arrivals:
         claimed = unverified(MatchRequest, view.request)
         if claimed.match != view.match:
             raise PeerViolation("the request is about another match", field="match")
-        peer = await services.agreements.confirmed_card(claimed.requester)
-        if peer is None:
-            peer = verify_card((await services.broker.partner(claimed.requester)).card)
-            if peer.body.partner != claimed.requester:
-                raise PeerViolation("the card is another partner's", field="partner")
+        peer = await self._card_of(claimed.requester)
+        key = VerifyKey.from_text(peer.body.signing_key)
+        request = verify_statement(MatchRequest, view.request, key)
         card = await services.datasets.published_card(claimed.dataset, claimed.epoch)
         # Without such an epoch the request will be refused, whatever count the grant names.
         sender_count = unverified(Grant, decision.decision).sender_count if card is None else card.body.padded_size
-        key = VerifyKey.from_text(peer.body.signing_key)
         context = session_context(
             services,
             peer=claimed.requester,
@@ -108,8 +108,23 @@ class Arrivals:
                 claimed.engines, receiver_count=claimed.padded_count, sender_count=sender_count
             ),
         )
-        session = ResponderSession(context, view.request)
-        return _Arrival(verify_statement(MatchRequest, view.request, key), peer, context, session)
+        return _Arrival(request, peer, context, ResponderSession(context, view.request))
+
+    async def _card_of(self, partner: str) -> Signed[PartnerCard]:
+        """The confirmed card of an asker, or the one that the broker shows for it."""
+        confirmed = await self._services.agreements.confirmed_card(partner)
+        if confirmed is not None:
+            return confirmed
+        try:
+            view = await self._services.broker.partner(partner)
+        except BrokerProblem as problem:
+            if problem.status != 404:
+                raise
+            raise PeerViolation("the broker knows no such asker", field="requester") from problem
+        card = verify_card(view.card)
+        if card.body.partner != partner:
+            raise PeerViolation("the card is another partner's", field="partner")
+        return card
 
     async def _begin(self, arrival: _Arrival, decision: LoggedDecision) -> None:
         data = canonical_json(decision.model_dump(mode="json"))
@@ -152,6 +167,7 @@ class Arrivals:
             sender_count=arrival.context.sender_count,
             custody=arrival.context.custody,
             kind=asked.kind.value,
+            agreement=asked.agreement,
             state=state.value,
             started=self._services.clock(),
             request=arrival.request.envelope,

@@ -79,7 +79,7 @@ class MatchClosing:
                     delivered = False
                     continue
             except BrokerProblem as problem:
-                if problem.status == 404 and self._services.clock() > row.started + ARRIVAL_SECONDS:
+                if problem.status == 404 and problem.proven and self._services.clock() > row.started + ARRIVAL_SECONDS:
                     await self._give_up(row, "unknown-at-broker")
                     return
                 _log.warning("closing-delayed", match=self._match, error=type(problem).__name__)

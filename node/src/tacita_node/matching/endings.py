@@ -5,15 +5,6 @@ from tacita_protocol.errors import EngineFailure, ProtocolError
 from tacita_protocol.statements.reason import Reason
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted, SdkError
 
-
-class MatchEnded(Exception):
-    """The match cannot go on; `reason` says why."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.code)
-        self.reason = reason
-
-
 RESTARTED = Reason(
     code="node-restarted",
     message="The node restarted while the match was running; its keys were in memory only, so it cannot go on.",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from tacita_node.matching.endings import DEADLINE, PEER_ENDED, MatchEnded, ending_of
+from tacita_node.matching.endings import DEADLINE, PEER_ENDED, ending_of
 from tacita_node.matching.journal import RUNNING, MatchJournal
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.transport import MatchTransport, PeerEnded, forget_frames
@@ -84,6 +84,7 @@ class MatchJob(ABC):
         self._charged = 0
         """Elements that the receiver could evaluate so far."""
         self._deadline: asyncio.Timeout | None = None
+        self._late = DEADLINE
         self._transport = MatchTransport(
             match,
             direction,
@@ -100,11 +101,9 @@ class MatchJob(ABC):
             async with asyncio.timeout(None) as self._deadline:
                 charged = await self._conduct()
         except TimeoutError:
-            await self._abort(DEADLINE)
+            await self._abort(self._late)
         except PeerEnded:
             await self._abort(PEER_ENDED)
-        except MatchEnded as ending:
-            await self._abort(ending.reason)
         except (ProtocolError, SdkError, ProblemError) as error:
             _log.warning("match-failed", match=self.match, error=type(error).__name__)
             await self._abort(ending_of(error))
@@ -119,10 +118,11 @@ class MatchJob(ABC):
     async def _conduct(self) -> int | None:
         """The role's own way through the match: the elements charged, or None when it was denied or refused."""
 
-    def _finish_before(self, unix_time: int) -> None:
-        """Ends what runs in `_conduct` at `unix_time`."""
+    def _finish_before(self, unix_time: int, late: Reason = DEADLINE) -> None:
+        """Ends what runs in `_conduct` at `unix_time`, for the reason `late`."""
         if self._deadline is None:
             raise RuntimeError("a job has a deadline only while it runs")
+        self._late = late
         left = unix_time + CLOCK_SLACK_SECONDS - self._services.clock()
         self._deadline.reschedule(asyncio.get_running_loop().time() + max(left, 0))
 

@@ -8,6 +8,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -23,6 +24,9 @@ from tacita_protocol.session import State
 
 MAX_RUNNING = 32
 """Matches that run at once in one node; closings do not count."""
+
+MAX_TRACKED = 4_096
+"""Matches that run or wait for their closing, before requests of others are passed over."""
 
 _ENDS = frozenset({InboxEventType.ABORTED, InboxEventType.CLOSING})
 
@@ -45,12 +49,16 @@ class MatchJobs:
         """Whether no further match may start now."""
         return len(self._running) >= MAX_RUNNING
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so many matches wait for their closing that no request of another partner is taken up."""
+        return len(self._tasks) >= MAX_TRACKED
+
     async def recover(self) -> None:
         """Takes up every unsettled match again. Call it once, before anything else."""
         for row in await self._journal.unsettled():
-            if State(row.state) in RUNNING:
-                await abort_interrupted(row, services=self._services, journal=self._journal, results=self._results)
-            self._start(row.match, Signals(), None)
+            await self._guarded("match-abort-failed", row.match, partial(self._abort_left, row.match))
+            self.close(row.match)
 
     def start(self, match: str, make: Callable[[Signals], MatchJob]) -> None:
         """Runs the job that `make` makes, then its match's closing."""
@@ -99,14 +107,14 @@ class MatchJobs:
                 await self._guarded("match-job-failed", match, job.run)
             finally:
                 self._running.discard(match)
-            await self._guarded("match-abort-failed", match, lambda: self._abort_left(match))
+            await self._guarded("match-abort-failed", match, partial(self._abort_left, match))
         closing = MatchClosing(
             match, services=self._services, journal=self._journal, results=self._results, signals=signals
         )
         await self._guarded("match-closing-failed", match, closing.run)
 
     async def _abort_left(self, match: str) -> None:
-        """A job that failed by a defect left its match running: end it."""
+        """Ends a match that is on the way, though no job of this process conducts it any more."""
         row = await self._journal.find(match)
         if row is not None and State(row.state) in RUNNING:
             await abort_interrupted(row, services=self._services, journal=self._journal, results=self._results)

@@ -22,7 +22,8 @@ from tacita_protocol.session import State
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.vocabulary import Role
 
-HISTORY_SECONDS = 30 * 86_400
+DAY = 86_400
+HISTORY_SECONDS = 30 * DAY
 RUNNING = frozenset(
     {State.NEW, State.REQUESTED, State.GRANTED, State.ACCEPTED, State.OPEN, State.CONFIRMED, State.MATCHING}
 )
@@ -118,17 +119,27 @@ class MatchJournal:
             return list(await session.scalars(select(MatchRow).where(MatchRow.settled.is_(False))))
 
     async def history(self, requester: str) -> History:
-        """What `requester` had of this node's data in the last 30 days: matches begun, units charged."""
+        """What `requester` had of this node's data in the last 30 days: matches accepted, units charged or reserved."""
         since = self._clock() - HISTORY_SECONDS
         query = select(func.count(), func.coalesce(func.sum(MatchRow.units), 0)).where(
             MatchRow.role == Role.RESPONDER.value,
             MatchRow.peer == requester,
             MatchRow.started >= since,
-            MatchRow.state.not_in((State.NEW.value, State.REFUSED.value)),
+            MatchRow.state.not_in((State.GRANTED.value, State.REFUSED.value)),
         )
         async with self._database.read() as session:
             matches, units = (await session.execute(query)).one()
         return History(matches_30d=int(matches), units_30d=int(units))
+
+    async def charged(self, agreement: str, *, days: int) -> int:
+        """The units charged or reserved under an agreement, by its digest, in the last `days` days."""
+        query = select(func.coalesce(func.sum(MatchRow.units), 0)).where(
+            MatchRow.role == Role.RESPONDER.value,
+            MatchRow.agreement == agreement,
+            MatchRow.started >= self._clock() - days * DAY,
+        )
+        async with self._database.read() as session:
+            return int((await session.execute(query)).scalar_one())
 
     async def cursor(self) -> int:
         """The number of the last inbox event that was dealt with."""

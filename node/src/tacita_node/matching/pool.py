@@ -1,8 +1,9 @@
 """The node's worker processes, in which engines compute.
 
-Workers come from a fork server: it is started once, with the engine already imported, and each worker is a cheap fork
-of it. A worker dies with the fork server, which ends when the node does (it reads from a pipe that the node holds), so
-a killed node leaves no process behind. Workers ignore SIGINT: Ctrl-C is for the node, which ends them in order.
+Workers are spawned, not forked: a fork of a process with threads and an event loop is not safe. (A fork server is, but
+a killed node would leave it and its workers behind, since each worker holds the pipe by which the server notices.) Each
+worker asks the kernel to be killed with the node. Workers ignore SIGINT: Ctrl-C is for the node, which ends them in
+order.
 """
 
 import asyncio
@@ -18,7 +19,6 @@ from typing import Any
 from tacita_protocol.errors import EngineFailure
 from tacita_protocol.psi.engine import Task
 
-_PRELOADED = ["tacita_protocol.psi.engine", "tacita_protocol.psi.ecdh", "tacita_node.matching.pool"]
 _PR_SET_PDEATHSIG = 1
 
 
@@ -67,15 +67,14 @@ class WorkerPool:
         if self._closed:
             raise RuntimeError("the pool is closed")
         if self._executor is None:
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(_PRELOADED)
+            context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_prepare_worker)
         return self._executor
 
 
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # the parent ended before the request to follow it counted
+    node = multiprocessing.parent_process()
+    if node is None or os.getppid() != node.pid:  # the node ended before the request to follow it counted
         os._exit(1)

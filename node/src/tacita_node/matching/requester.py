@@ -8,6 +8,7 @@ The ephemeral key lives in this job's session only. The hits are released in `cl
 
 from tacita_node.data.epochs import EpochSnapshot
 from tacita_node.matching.driver import drive
+from tacita_node.matching.endings import NO_DECISION
 from tacita_node.matching.job import JobTools, MatchJob
 from tacita_node.matching.transport import patiently
 from tacita_protocol.crypto.frames import Direction
@@ -43,7 +44,7 @@ class RequesterJob(MatchJob):
         self._snapshot = snapshot
 
     async def _conduct(self) -> int | None:
-        self._finish_before(self._request.body.expires + DECISION_GRACE_SECONDS)
+        self._finish_before(self._request.body.expires + DECISION_GRACE_SECONDS, NO_DECISION)
         await self._ask()
         grant = await self._decision()
         if grant is None:

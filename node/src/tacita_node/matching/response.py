@@ -3,8 +3,9 @@
 1. The asker's card was confirmed by a person here, and the session runs under that card's key.
 2. The dataset exists, and the request is about its current epoch: withdrawn records must not be found in an old one.
 3. An agreement that both signed, and that the request names, covers it.
-4. The policy of this node allows it, with what the asker had before counted in.
-5. What both policies still permit is what was granted.
+4. It fits into that agreement's cap, with everything counted that was charged or promised under it before.
+5. The policy of this node allows it.
+6. What both policies still permit is what was granted.
 """
 
 from dataclasses import dataclass
@@ -15,13 +16,17 @@ from tacita_node.services import NodeServices
 from tacita_policies.decision import Entrypoint
 from tacita_policies.facts import match_input
 from tacita_protocol.crypto.digest import Digest
-from tacita_protocol.errors import PeerViolation
+from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.errors import PeerViolation, SignatureInvalid
 from tacita_protocol.session.decision import check_allowed
+from tacita_protocol.statements.agreement import Agreement
+from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.obligations import Obligations, strictest
+from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.reason import Reason
-from tacita_protocol.statements.statement import Signed
+from tacita_protocol.statements.statement import Signed, verify_statement
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ OLD_EPOCH = Reason(
 NO_AGREEMENT = Reason(
     code="no-agreement", message="No agreement that both partners signed covers this dataset, purpose and legal basis."
 )
+CAP_REACHED = Reason(
+    code="cap-reached",
+    message="The agreement's cap for this period leaves too little for a match of this size; wait, or agree on more.",
+)
 BUSY = Reason(code="busy", message="This node runs too many matches at the moment; ask again later.")
 NOT_ALLOWED = Reason(
     code="obligations", message="What this node's policy still permits is less than what the broker granted."
@@ -72,34 +81,20 @@ class Responder:
         """The answer to a request whose grant was verified in the log. Raises `ProblemError` for unreadable data."""
         services, asked = self._services, request.body
         card = await services.agreements.confirmed_card(asked.requester)
-        if card is None:
+        if card is None or not _signed_by(card, request):
             return Refusable((NOT_CONFIRMED,), None)
         dataset = await services.datasets.card(asked.dataset)
-        if dataset is None or dataset.body.epoch < asked.epoch:
+        if dataset is None or dataset.body.epoch < asked.epoch or _differs(dataset.body, asked):
             return Refusable((NO_DATASET,), None)
         if dataset.body.epoch > asked.epoch:
             return Refusable((OLD_EPOCH,), None)
-        if (dataset.body.kind, dataset.body.normaliser) != (asked.kind, asked.normaliser):
-            return Refusable((NO_DATASET,), None)
-        covering = None
-        if asked.agreement is not None:
-            covering = await services.agreements.covering(
-                requester=asked.requester,
-                responder=asked.responder,
-                owner=asked.responder,
-                dataset=asked.dataset,
-                kind=asked.kind,
-                mode=asked.mode,
-                result_to=asked.result_to,
-                purpose=asked.purpose,
-                legal_basis=asked.legal_basis,
-                now=services.clock(),
-                digest=asked.agreement,
-                engine=grant.body.engine,
-            )
-        if covering is None:
+        agreement = await self._agreement(asked, grant.body)
+        if agreement is None:
             return Refusable((NO_AGREEMENT,), None)
-        policy = services.decision_point.digest
+        caps = agreement.body.caps
+        used = await self._journal.charged(agreement.digest, days=caps.period_days)
+        if used + grant.body.receiver_count > caps.units:
+            return Refusable((CAP_REACHED,), None)
         decision = await services.decision_point.decide(
             Entrypoint.NODE_RESPOND,
             match_input(
@@ -107,11 +102,12 @@ class Responder:
                 requester=card.body,
                 responder=services.identity.card.body,
                 dataset=dataset.body,
-                agreement=covering[0].body,
+                agreement=agreement.body,
                 history=await self._journal.history(asked.requester),
                 time=services.clock(),
             ),
         )
+        policy = services.decision_point.digest
         if not decision.allow:
             return Refusable(decision.reasons, policy)
         obligations = strictest(grant.body.obligations, decision.obligations)
@@ -121,3 +117,36 @@ class Responder:
             return Refusable((NOT_ALLOWED,), policy)
         snapshot = await services.datasets.published_epoch(asked.dataset, asked.epoch)
         return Acceptable(policy, obligations, snapshot)
+
+    async def _agreement(self, asked: MatchRequest, grant: Grant) -> Signed[Agreement] | None:
+        """The agreement that the request names, if it covers it."""
+        if asked.agreement is None:
+            return None
+        covering = await self._services.agreements.covering(
+            requester=asked.requester,
+            responder=asked.responder,
+            owner=asked.responder,
+            dataset=asked.dataset,
+            kind=asked.kind,
+            mode=asked.mode,
+            result_to=asked.result_to,
+            purpose=asked.purpose,
+            legal_basis=asked.legal_basis,
+            now=self._services.clock(),
+            digest=asked.agreement,
+            engine=grant.engine,
+        )
+        return None if covering is None else covering[0]
+
+
+def _signed_by(card: Signed[PartnerCard], request: Signed[MatchRequest]) -> bool:
+    """Whether the request is under the confirmed card's key: a card may have been confirmed after it came."""
+    try:
+        verify_statement(MatchRequest, request.envelope, VerifyKey.from_text(card.body.signing_key))
+    except SignatureInvalid:
+        return False
+    return True
+
+
+def _differs(card: DatasetCard, asked: MatchRequest) -> bool:
+    return (card.kind, card.normaliser) != (asked.kind, asked.normaliser)

@@ -99,6 +99,7 @@ class MatchService:
             sender_count=prepared.dataset.body.padded_size,
             custody=custody,
             kind=asked.kind.value,
+            agreement=asked.agreement,
             state=State.REQUESTED.value,
             started=asked.issued,
             case_sealed=case,

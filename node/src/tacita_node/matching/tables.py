@@ -18,6 +18,7 @@ class MatchRow(Base):
         CheckConstraint("role in ('requester', 'responder')", name="role"),
         Index("ix_matches_started", "started"),
         Index("ix_matches_settled", "settled"),
+        Index("ix_matches_agreement", "agreement"),
     )
 
     match: Mapped[str] = mapped_column(primary_key=True)
@@ -34,6 +35,8 @@ class MatchRow(Base):
     custody: Mapped[str]
     """The salted custody head from before the match."""
     kind: Mapped[str]
+    agreement: Mapped[str | None]
+    """Digest of the agreement that the request names: what its caps are counted by."""
     state: Mapped[str]
     """Value of `tacita_protocol.session.State`."""
     outcome: Mapped[str | None]

@@ -112,10 +112,12 @@ class MatchTransport:
 
     async def receive_end(self) -> None:
         """Waits until the peer's last message is in. Raises `PeerViolation` for a message that no engine asked for."""
-        while not self.peer_finished:
+        while True:
+            if self._messages:
+                raise PeerViolation("the peer sent more messages than the engine needs")
+            if self.peer_finished:
+                return
             await self._receive_frame()
-        if self._messages:
-            raise PeerViolation("the peer sent more messages than the engine needs")
 
     def take(self, kind: MessageKind) -> str | None:
         """The last statement of a session that has ended, to be kept first and delivered later (`closing`).

@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("sender_count", sa.Integer(), nullable=False),
         sa.Column("custody", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("agreement", sa.String(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("reasons", sa.Text(), nullable=False),
@@ -101,6 +102,7 @@ def upgrade() -> None:
         sa.CheckConstraint("role in ('requester', 'responder')", name="ck_matches_role"),
         sa.PrimaryKeyConstraint("match", name="pk_matches"),
     )
+    op.create_index("ix_matches_agreement", "matches", ["agreement"], unique=False)
     op.create_index("ix_matches_settled", "matches", ["settled"], unique=False)
     op.create_index("ix_matches_started", "matches", ["started"], unique=False)
     op.create_table(
