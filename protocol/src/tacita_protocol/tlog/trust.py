@@ -87,9 +87,18 @@ class TrustPolicy:
         """The log's origin, which is its key's name."""
         return self.log.name
 
+    @property
+    def quorums_overlap(self) -> bool:
+        """Whether any two quorums have a witness in common.
+
+        If not, two halves of honest witnesses can each see a log of their own, and both logs verify.
+        """
+        return self.quorum != NO_QUORUM and not self._splits(self.quorum)
+
     def check(self, note: bytes, *, excluded: frozenset[str] = frozenset()) -> VerifiedCheckpoint:
         """Verify a checkpoint: the log's signature and a quorum in which the witnesses `excluded` do not count.
 
+        `excluded` holds names, as this file or the witness's key has them.
         Raises MalformedMessage for a broken note, SignatureInvalid for a bad signature of a known key, and ProofInvalid
         when the log did not sign, the origin is another log's, or the quorum is missed.
         """
@@ -101,7 +110,8 @@ class TrustPolicy:
         counted = {
             name: times[witness] or 0
             for name, witness in self.witnesses.items()
-            if witness in times and name not in excluded
+            # The file may give a witness another name than its key has; neither may hide a party.
+            if witness in times and excluded.isdisjoint((name, witness.name))
         }
         if not self._satisfied(self.quorum, counted.keys()):
             raise ProofInvalid("trust: too few independent witnesses cosigned this checkpoint")
@@ -124,6 +134,13 @@ class TrustPolicy:
         if (group := self.groups.get(name)) is None:
             return name in cosigned
         return sum(self._satisfied(member, cosigned) for member in group.members) >= group.threshold
+
+    def _splits(self, name: str) -> bool:
+        """Whether two sets of witnesses without a common one both satisfy this name. (No witness is in two groups.)"""
+        if (group := self.groups.get(name)) is None:
+            return False
+        # A member counts for one of the two sets, or for both if it splits itself.
+        return 2 * group.threshold <= len(group.members) + sum(map(self._splits, group.members))
 
 
 class _PolicyReader:
@@ -155,6 +172,8 @@ class _PolicyReader:
         verifier = NoteVerifier.from_vkey(vkey)
         if verifier.kind != KIND_LOG:
             raise MalformedMessage("the log's key has another signature type")
+        if any(witness.key == verifier.key for witness in self.witnesses.values()):
+            raise MalformedMessage("the log cannot witness itself")
         self.log = verifier
 
     def _witness(self, name: str, vkey: str) -> None:
@@ -162,6 +181,8 @@ class _PolicyReader:
         verifier = NoteVerifier.from_vkey(vkey)
         if verifier.kind != KIND_COSIGNATURE:
             raise MalformedMessage("the witness's key has another signature type")
+        if self.log is not None and self.log.key == verifier.key:
+            raise MalformedMessage("the log cannot witness itself")
         # One key under two names would count twice, because a cosignature does not bind the name.
         if any(other.key == verifier.key for other in self.witnesses.values()):
             raise MalformedMessage("two witnesses with one key")

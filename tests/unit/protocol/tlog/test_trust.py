@@ -54,6 +54,33 @@ def test_parties_do_not_count() -> None:
             trust.check(note(X1, X2, X3, Y1), excluded=frozenset(excluded))
 
 
+def test_a_party_does_not_count_under_another_name_of_its_key() -> None:
+    trust = TrustPolicy.parse(f"log {LOG.vkey}\nwitness regulator {X1.vkey}\nquorum regulator\n")
+    assert trust.check(note(X1)).cosigned_by == {"regulator"}
+    for name in ("x1", "regulator"):
+        with pytest.raises(ProofInvalid, match="too few independent witnesses"):
+            trust.check(note(X1), excluded=frozenset({name}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "overlap"),
+    [
+        ("quorum none", False),
+        ("quorum x1", True),
+        ("group g any x1 x2\nquorum g", False),
+        ("group g all x1 x2\nquorum g", True),
+        ("group g 2 x1 x2 x3\nquorum g", True),
+        ("group g 2 x1 x2 x3 y1\nquorum g", False),
+        ("group g 3 x1 x2 x3 y1\nquorum g", True),
+        ("group e any x1 x2\ngroup g all e y1\nquorum g", True),
+        ("group e any x1 x2\ngroup f any x3 y1\ngroup g all e f\nquorum g", False),
+        ("group e any x1 x2\ngroup g 2 e x3 y1\nquorum g", False),
+    ],
+)
+def test_quorums_that_share_no_witness_are_known(rule: str, overlap: bool) -> None:
+    assert TrustPolicy.parse(f"{HEAD}{rule}\n").quorums_overlap is overlap
+
+
 @pytest.mark.parametrize(
     ("rule", "cosigners", "holds"),
     [
@@ -121,6 +148,8 @@ def test_hostile_note(data: bytes, error: type[ProtocolError]) -> None:
         # One key under two names would count twice.
         (f"{HEAD}witness x9 {CosignatureSigner('x9', key_named('x1')).vkey}\nquorum x1\n", "one key"),
         (f"{HEAD}witness x9 {NoteSigner('x9', key_named('x9')).vkey}\nquorum x1\n", "signature type"),
+        (f"{HEAD}witness x9 {CosignatureSigner('x9', key_named(ORIGIN)).vkey}\nquorum x1\n", "witness itself"),
+        (f"{WITNESSES}log {NoteSigner(ORIGIN, key_named('x1')).vkey}\nquorum x1\n", "witness itself"),
         (f"{HEAD}witness x9\nquorum x1\n", "expected log"),
         (f"{HEAD}group g 0 x1 x2\nquorum g\n", "threshold"),
         (f"{HEAD}group g 3 x1 x2\nquorum g\n", "threshold"),
