@@ -4,9 +4,10 @@ from typing import Final
 
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.errors import PeerViolation, ProofInvalid
+from tacita_protocol.session.states import MAX_CLOCK_SKEW
 from tacita_protocol.statements.grant import Denial
 from tacita_protocol.statements.logged import Outcome, closing_items, opening_items, outcome_of
-from tacita_protocol.statements.receipt import Receipt
+from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
 from tacita_protocol.statements.vocabulary import ResultTo, Role
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.entry import LoggedEntry, OpenedEntry
@@ -60,12 +61,16 @@ def check_links(match: MatchEvidence, broker: str) -> None:
 
 
 def check_opening(match: MatchEvidence, log: VerifiedLog, trust: TrustPolicy, cards: Cards) -> Checkpoint | None:
-    """The opening entry is in the log, witnessed by others than the parties, and says exactly this decision."""
+    """The opening entry is in the log, witnessed by others than the parties, before the acceptance, and says exactly
+    this decision."""
     if match.decision is None or match.opening is None:
         return None
     opened, checkpoint = _check_entry(match, match.opening, log, trust, cards)
     _require_items(opened, opening_items(match.request, match.decision))
     match.opened_at = opened.time
+    # The entry's time is floored, so it can only be too early.
+    if match.acceptance is not None and opened.time > match.acceptance.body.issued + MAX_CLOCK_SKEW:
+        raise ProofInvalid("the match was accepted before it was recorded")
     return checkpoint
 
 
@@ -107,7 +112,8 @@ def check_deadline(match: MatchEvidence, now: int) -> bool:
         return False
     grant = match.grant
     if grant is not None:
-        latest = grant.body.finish_before + CLOSING_GRACE_SECONDS
+        expires = grant.body.issued + grant.body.obligations.expires_in
+        latest = min(grant.body.finish_before, expires) + CLOSING_GRACE_SECONDS
     else:
         latest = match.decision.body.issued + DENIAL_CLOSING_SECONDS + CLOSING_GRACE_SECONDS
     if match.closing is None:
@@ -122,13 +128,16 @@ def check_deadline(match: MatchEvidence, now: int) -> bool:
 
 
 def _check_receipt_links(match: MatchEvidence, receipt: Receipt, grant: Digest) -> None:
-    # A side that aborted early cites nothing, or less than there was; it never cites something else.
+    # A side that aborted early cites nothing, or less than there was, or what never reached the other side; it never
+    # cites something else than what is shown. Of a completed match everything is shown.
+    aborted = receipt.status is ReceiptStatus.ABORTED
     for name, cited, statement in (
         ("grant", receipt.grant, grant),
         ("acceptance", receipt.acceptance, match.acceptance.digest if match.acceptance else None),
         ("open", receipt.open, match.open.digest if match.open else None),
     ):
-        _require(cited is None or cited == statement, "receipts", f"a receipt cites another {name}")
+        unseen = statement is None and aborted
+        _require(cited is None or unseen or cited == statement, "receipts", f"a receipt cites another {name}")
 
 
 def _check_entry(

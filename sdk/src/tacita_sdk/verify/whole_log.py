@@ -4,10 +4,12 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.errors import ProofInvalid, ProtocolError
+from tacita_protocol.statements.vocabulary import MAX_UNIX_TIME
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.entry import open_card_entry, read_match_entry
 from tacita_protocol.tlog.merkle import HASH_BYTES, leaf_hash, root_of_leaves, tree_root
@@ -115,7 +117,8 @@ def _verify_head(
             return head, [
                 AuditStep.CHECKPOINT.proved(f"the log signed its state of {checkpoint.size} entries"),
                 AuditStep.COSIGNATURES.proved(
-                    f"{len(head.cosigned_by)} of {len(trust.witnesses)} witnesses cosigned it: a quorum"
+                    f"{len(head.cosigned_by)} of {len(trust.witnesses)} witnesses cosigned it, a quorum;"
+                    f" the latest at {_utc(head.latest_cosign_time)}"
                 ),
             ]
         sleep(_PAUSE_SECONDS)
@@ -199,6 +202,13 @@ def _verify_older_tiles(log: VerifiedLog, source: LogSource) -> int:
                     raise ProofInvalid("it contradicts the newest one")
             older += 1
     return older
+
+
+def _utc(time: int) -> str:
+    """Unix seconds for people. A witness may say any time, also one that no calendar has."""
+    if time > MAX_UNIX_TIME:
+        return "a time after the year 9999"
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _read_tile(source: LogSource, level: int, index: int, width: int) -> bytes:
