@@ -10,7 +10,7 @@ engine would load ``http.send`` or ``time.now_ns`` without a word.
 
 import hashlib
 import importlib.resources
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -57,17 +57,22 @@ class Bundle:
             shipped: replaces the policies of this package.
 
         Raises:
-            PolicyRefused: unreadable, empty, no answer to an entrypoint, or a call that is not allowed.
+            PolicyRefused: unreadable, empty, no answer to an entrypoint, or a call that is not allowed; own policies
+                of which some or all would not count.
         """
         if shipped is None:
             with importlib.resources.as_file(importlib.resources.files("tacita_policies")) as package:
                 files = dict(_read(package))
         else:
             files = dict(_read(shipped))
-        own = {} if overrides is None else {f"{_OVERRIDES}{path}": data for path, data in _read(overrides)}
-        if overrides is not None and not own:
-            raise PolicyRefused("the directory of own policies holds no policy")
-        return cls._of(files | own)
+        if overrides is None:
+            return cls._of(files)
+        own = dict(_read(overrides))
+        _require_all_read(overrides, own.keys())
+        bundle = cls._of(files | {f"{_OVERRIDES}{path}": data for path, data in own.items()})
+        if not any(rule.startswith(f"data.{LOCAL}.") for rules in bundle.rules.values() for rule in rules):
+            raise PolicyRefused("the directory of own policies answers no question, so none of it would count")
+        return bundle
 
     @classmethod
     def _of(cls, files: Mapping[str, bytes]) -> Self:
@@ -105,6 +110,14 @@ def _read(directory: Path) -> Iterator[tuple[str, bytes]]:
                 yield path.relative_to(directory).as_posix(), path.read_bytes()
     except OSError as error:
         raise PolicyRefused(f"the policies cannot be read: {error.strerror}") from error
+
+
+def _require_all_read(directory: Path, read: Collection[str]) -> None:
+    """A rule in a wrong folder or under a misspelt name would be left out in silence, and what it forbids allowed."""
+    for path in sorted(directory.rglob("*")):
+        name = path.relative_to(directory).as_posix()
+        if path.suffix.lower() in {".rego", ".json"} and name not in read:
+            raise PolicyRefused(f"{name}: own policies are files rego/**/*.rego and data/**/*.json")
 
 
 def _text(path: str, data: bytes) -> str:

@@ -133,6 +133,35 @@ def test_own_rules_stay_in_their_place(tmp_path: Path, package: str) -> None:
         Bundle.load(tmp_path)
 
 
+OWN_THAT_WOULD_NOT_COUNT = {
+    "a library that nothing asks": ({"rego/words.rego": "package tacita.local.lib.words\n\nx := 1\n"}, "no question"),
+    "data only": ({"data/limits.json": '{"about": "", "limits": 1}'}, "no question"),
+    "nothing": ({}, "no question"),
+    "a rule outside rego/": ({"respond.rego": "package tacita.local.node.respond\n"}, "^respond.rego: own"),
+    "a rule among the data": ({"data/respond.rego": "package tacita.local.node.respond\n"}, "^data/respond.rego: own"),
+    "a name in capitals": ({"rego/RESPOND.REGO": "package tacita.local.node.respond\n"}, "^rego/RESPOND.REGO: own"),
+    "data outside data/": ({"limits.json": "{}"}, "^limits.json: own"),
+}
+
+
+@pytest.mark.parametrize(("files", "reason"), OWN_THAT_WOULD_NOT_COUNT.values(), ids=OWN_THAT_WOULD_NOT_COUNT)
+def test_own_rules_that_would_not_count_are_refused(tmp_path: Path, files: dict[str, str], reason: str) -> None:
+    if "no question" not in reason:
+        files = files | {"rego/own.rego": f"package tacita.local.broker.match\n\nimport rego.v1\n\n{ANSWER}\n"}
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    with pytest.raises(PolicyRefused, match=reason):
+        Bundle.load(tmp_path)
+
+
+def test_notes_beside_own_rules_are_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "rego").mkdir()
+    (tmp_path / "rego" / "own.rego").write_text(f"package tacita.local.node.respond\n\nimport rego.v1\n\n{ANSWER}\n")
+    (tmp_path / "README.md").write_text("Why we say no.\n")
+    assert "local/README.md" not in Bundle.load(tmp_path).files
+
+
 def test_own_rules_may_not_call_out_either(tmp_path: Path) -> None:
     (tmp_path / "rego").mkdir()
     (tmp_path / "rego" / "own.rego").write_text(
