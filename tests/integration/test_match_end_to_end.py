@@ -1,8 +1,6 @@
 """Matches from order to hits, and every way in which they end otherwise, in a federation of real parts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -17,12 +15,10 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
 from tacita_protocol.statements.statement import verify_statement
 from tacita_sdk.verify import open_log, verify_audit
-from tests.support.match_federation import IBANS, MatchFederation, Member, match_federation, until
+from tests.support.match_federation import IBANS, Member, Send, loaded_federation, until
 from tests.support.rogue import RogueResponder
 
 pytestmark = pytest.mark.anyio
-
-Send = Callable[[], Awaitable[httpx2.Response]]
 
 
 @pytest.fixture
@@ -30,19 +26,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@asynccontextmanager
-async def loaded(root: Path, *, agreed: bool = True) -> AsyncIterator[MatchFederation]:
-    """Bank and NGO hold four accounts each, two of them in common."""
-    async with match_federation(root) as federation:
-        await federation.bank.load("book", Kind.ACCOUNT, IBANS[:4], publish=False)
-        await federation.ngo.load("accounts", Kind.ACCOUNT, IBANS[2:])
-        if agreed:
-            await federation.agree()
-        yield federation
-
-
 async def test_a_match_finds_what_both_hold_and_leaves_a_verifiable_record(tmp_path: Path) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         bank, ngo = federation.bank, federation.ngo
         match = await federation.order()
         asked, answered = await bank.ended(match), await ngo.ended(match)
@@ -62,7 +47,7 @@ async def test_a_match_finds_what_both_hold_and_leaves_a_verifiable_record(tmp_p
 
 
 async def test_a_match_without_an_agreement_is_refused_and_closed(tmp_path: Path) -> None:
-    async with loaded(tmp_path, agreed=False) as federation:
+    async with loaded_federation(tmp_path, agreed=False) as federation:
         await federation.confirm()
         match = await federation.order()
         asked, answered = await federation.bank.ended(match), await federation.ngo.ended(match)
@@ -73,7 +58,7 @@ async def test_a_match_without_an_agreement_is_refused_and_closed(tmp_path: Path
 
 
 async def test_an_asker_whom_nobody_confirmed_is_refused(tmp_path: Path) -> None:
-    async with loaded(tmp_path, agreed=False) as federation:
+    async with loaded_federation(tmp_path, agreed=False) as federation:
         ngo = federation.ngo.identity
         await federation.bank.running.agreements.partners.confirm(ngo.partner, ngo.fingerprint)
         asked = await federation.bank.ended(await federation.order())
@@ -81,7 +66,7 @@ async def test_an_asker_whom_nobody_confirmed_is_refused(tmp_path: Path) -> None
 
 
 async def test_an_outdated_epoch_is_refused(tmp_path: Path) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         bank, ngo = federation.bank, federation.ngo
         await ngo.stop()
         match = await federation.order()
@@ -95,42 +80,16 @@ async def test_an_outdated_epoch_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_denied_match_is_closed_and_its_owner_never_hears_of_it(tmp_path: Path) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         asked = await federation.bank.ended(await federation.order(purpose="agency-check"))
         assert (asked.state, asked.outcome, asked.hits) == ("denied", "denied", None)
         assert asked.reasons
         assert await federation.ngo.matches.matches() == []
 
 
-async def test_no_hit_is_shown_before_the_closing_is_proven(tmp_path: Path) -> None:
-    async with loaded(tmp_path) as federation:
-        bank = federation.bank
-        receipt_sent = asyncio.Event()
-
-        async def hide_the_closing(request: httpx2.Request, send: Send) -> httpx2.Response:
-            if request.url.path.endswith("/receipt"):
-                receipt_sent.set()
-            elif receipt_sent.is_set() and request.method == "GET" and "/matches/" in request.url.path:
-                raise httpx2.ConnectError("down", request=request)
-            return await send()
-
-        bank.line.on = hide_the_closing
-        match = await federation.order()
-        await federation.ngo.ended(match)
-        summary = await bank.matches.match(match)
-        assert (summary.state, summary.closed, summary.hits) == ("closing", False, None)
-        with pytest.raises(ProblemError) as refused:
-            await bank.matches.hits(match)
-        assert refused.value.status == 409
-        await bank.stop()
-        bank.line.on = None
-        await bank.start()
-        assert (await bank.ended(match)).hits == 2
-
-
 @pytest.mark.parametrize("who", ["bank", "ngo"])
 async def test_a_node_that_restarts_in_the_middle_aborts_with_a_receipt(tmp_path: Path, who: str) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         bank, ngo = federation.bank, federation.ngo
         restarted, other = (bank, ngo) if who == "bank" else (ngo, bank)
         hold_engine_frames(ngo)
@@ -151,7 +110,7 @@ async def test_a_node_that_restarts_in_the_middle_aborts_with_a_receipt(tmp_path
 
 
 async def test_a_match_that_was_asked_for_just_before_a_restart_is_aborted_too(tmp_path: Path) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         bank, arrived = federation.bank, asyncio.Event()
 
         async def lose_the_promise(request: httpx2.Request, send: Send) -> httpx2.Response:
@@ -173,7 +132,7 @@ async def test_a_match_that_was_asked_for_just_before_a_restart_is_aborted_too(t
 
 
 async def test_a_changed_frame_ends_the_match_without_a_hit(tmp_path: Path) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         bank = federation.bank
 
         async def flip_a_bit(request: httpx2.Request, send: Send) -> httpx2.Response:
@@ -197,7 +156,7 @@ async def test_a_changed_frame_ends_the_match_without_a_hit(tmp_path: Path) -> N
     ids=["nothing", "one-point", "no-points", "all-alike", "one-too-many"],
 )
 async def test_a_peer_that_answers_nonsense_gains_nothing(tmp_path: Path, message: bytes) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         bank, ngo = federation.bank, federation.ngo
         await ngo.stop()
         await ngo.start(jobs=False)
@@ -213,7 +172,7 @@ async def test_a_peer_that_answers_nonsense_gains_nothing(tmp_path: Path, messag
 
 
 async def test_a_broker_that_is_away_for_a_while_costs_no_match(tmp_path: Path) -> None:
-    async with loaded(tmp_path) as federation:
+    async with loaded_federation(tmp_path) as federation:
         down = [4]
 
         async def away(request: httpx2.Request, send: Send) -> httpx2.Response:

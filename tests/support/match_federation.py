@@ -56,7 +56,8 @@ IBANS = (
 )
 """Published example accounts."""
 
-Intercept = Callable[[httpx2.Request, Callable[[], Awaitable[httpx2.Response]]], Awaitable[httpx2.Response]]
+Send = Callable[[], Awaitable[httpx2.Response]]
+Intercept = Callable[[httpx2.Request, Send], Awaitable[httpx2.Response]]
 
 
 class Interceptor(httpx2.AsyncBaseTransport):
@@ -153,7 +154,7 @@ class MatchFederation:
         for member, other in ((self.bank, self.ngo), (self.ngo, self.bank)):
             await member.running.agreements.partners.confirm(other.identity.partner, other.identity.fingerprint)
 
-    async def agree(self) -> None:
+    async def agree(self, *, units: int = 26_000) -> None:
         """Confirms, and signs an agreement by which the bank may ask about the NGO's accounts."""
         await self.confirm()
         term = TermDraft(
@@ -163,7 +164,9 @@ class MatchFederation:
             purposes=("payment-screening",),
             legal_bases=("gdpr-6-1-f",),
         )
-        draft = AgreementDraft(with_=NGO, terms=(term,), approved_by=("compliance",), their_approvers=("director",))
+        draft = AgreementDraft(
+            with_=NGO, terms=(term,), units=units, approved_by=("compliance",), their_approvers=("director",)
+        )
         agreement = (await self.bank.running.agreements.propose(draft)).body.agreement
 
         async def arrived() -> bool:
@@ -186,6 +189,17 @@ class MatchFederation:
             "case": "2026-114",
         }
         return (await self.bank.matches.order(MatchOrder.model_validate(fields | changes))).match
+
+
+@asynccontextmanager
+async def loaded_federation(root: Path, *, agreed: bool = True) -> AsyncIterator[MatchFederation]:
+    """Bank and NGO hold four accounts each, two of them in common; with `agreed`, they have an agreement."""
+    async with match_federation(root) as federation:
+        await federation.bank.load("book", Kind.ACCOUNT, IBANS[:4], publish=False)
+        await federation.ngo.load("accounts", Kind.ACCOUNT, IBANS[2:])
+        if agreed:
+            await federation.agree()
+        yield federation
 
 
 @asynccontextmanager
