@@ -65,7 +65,7 @@ class BrokerInfo(Part):
 class EnrolRequest(Part):
     """The invitation's secret and the self-signed card; the HTTP signature proves possession of the key."""
 
-    invitation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=256)]
+    invitation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=256), Field(repr=False)]
     card: Envelope
 
 
@@ -210,7 +210,7 @@ class TokenRequest(Part):
 
 
 class TokenBody(Part):
-    token: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=2048)]
+    token: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=2048), Field(repr=False)]
     expires: UnixTime
 
 

@@ -204,7 +204,7 @@ class MatchOrder(NodeModel):
     result_to: Code = "requester"
     purpose: Code
     basis: Code
-    case: Text
+    case: Text = Field(repr=False)
     agreement: HexId | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
@@ -245,7 +245,7 @@ class HitView(NodeModel):
 
     source: HexId
     line: int
-    value: str
+    value: str = Field(repr=False)  # an identifier must not get into a log line or a trace
 
 
 class Hits(NodeModel):
@@ -268,7 +268,7 @@ class ExportedLogEntry(NodeModel):
 
     entry: Annotated[str, StringConstraints(max_length=16_384)]
     disclosures: tuple[Annotated[str, StringConstraints(max_length=4_096)], ...] = Field(max_length=MAX_LIST)
-    proof: Annotated[str, StringConstraints(max_length=65_536)]
+    proof: Annotated[str, StringConstraints(max_length=73_728)]
 
 
 class ExportedDecision(NodeModel):

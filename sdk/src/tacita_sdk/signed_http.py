@@ -10,7 +10,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import httpx2
@@ -55,7 +55,7 @@ class Answer:
     """What came back: status, body bytes, lower-case headers."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     headers: dict[str, str]
 
 
@@ -66,7 +66,7 @@ class Call:
     method: str
     path: str
     query: str = ""
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     content_type: str | None = None
     wait: float = 0.0
     max_bytes: int = ANSWER_MAX_BYTES

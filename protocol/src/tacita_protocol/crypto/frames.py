@@ -16,7 +16,7 @@ refused a frame refuses all further ones.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
@@ -77,7 +77,7 @@ class OpenedFrame:
     partition: int
     sequence: int
     final: bool
-    plaintext: bytes
+    plaintext: bytes = field(repr=False)
 
 
 class _Order:
