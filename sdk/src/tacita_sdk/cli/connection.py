@@ -40,4 +40,8 @@ def connect(url: str, token_file: Path | None) -> "Node":
             "no token: give --token-file, or set TACITA_TOKEN to what `tacita-node token DIR` printed.",
             param_hint="--token-file",
         )
+    if not all("!" <= character <= "~" for character in token):
+        raise typer.BadParameter(
+            "this is not a token: it holds a space, a line break or a letter beyond ASCII.", param_hint="--token-file"
+        )
     return Node(url, token=token)

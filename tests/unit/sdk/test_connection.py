@@ -1,0 +1,26 @@
+"""Which token the command line sends: the file's, else the environment's, and nothing that is no token."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from tacita_sdk.cli.connection import DEFAULT_NODE_URL, connect
+
+
+def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("from-a-file\n")
+    connect(DEFAULT_NODE_URL, tmp_path / "token").close()
+    monkeypatch.setenv("TACITA_TOKEN", " from-the-environment ")
+    connect(DEFAULT_NODE_URL, None).close()
+
+
+@pytest.mark.parametrize("text", ["", "two words", "two\nlines", "tok\u00e9n", "tok\x1ben"])
+def test_what_is_no_token_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "token").write_bytes(text.encode())
+    with pytest.raises(typer.BadParameter, match="token") as caught:
+        connect(DEFAULT_NODE_URL, tmp_path / "token")
+    assert not text or text not in str(caught.value)
+    monkeypatch.setenv("TACITA_TOKEN", text)
+    with pytest.raises(typer.BadParameter, match="token"):
+        connect(DEFAULT_NODE_URL, None)
