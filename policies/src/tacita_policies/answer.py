@@ -1,11 +1,12 @@
 """From what Rego said to a decision: complete and consistent, or denied.
 
 There is one result per rule that was asked: the shipped policy's, and that of the operator's own rules where there are
-any. All must allow, and the strictest obligations hold, so own rules can only be stricter.
+any. All must allow, and the strictest obligations hold, so own rules can only be stricter. An approval that they demand
+must be there already.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from typing import Annotated
 
@@ -26,8 +27,11 @@ class _Answer(Part):
     obligations: Obligations = NOTHING
 
 
-def read_answer(results: Sequence[Mapping[str, JSONValue]]) -> Decision:
-    """One decision out of the results of all rules; anything unexpected in one of them denies."""
+def read_answer(results: Sequence[Mapping[str, JSONValue]], *, approvals: Collection[str]) -> Decision:
+    """One decision out of the results of all rules; anything unexpected in one of them denies.
+
+    `approvals` are the roles that have approved, as the input said; a demanded one that is missing denies as well.
+    """
     if not results:
         return denied_by(Failure.UNDEFINED)
     decisions: list[Decision] = []
@@ -40,11 +44,16 @@ def read_answer(results: Sequence[Mapping[str, JSONValue]]) -> Decision:
     if reasons:
         return Decision(allow=False, reasons=reasons[:MAX_REASONS], obligations=NOTHING)
     try:
-        return Decision(
-            allow=True, reasons=(), obligations=reduce(strictest, [decision.obligations for decision in decisions])
-        )
+        obligations = reduce(strictest, [decision.obligations for decision in decisions])
+        allowed = Decision(allow=True, reasons=(), obligations=obligations)
     except ValidationError:
         return denied_by(Failure.NOTHING_LEFT)
+    missing = tuple(_not_approved(role) for role in obligations.approvals if role not in approvals)
+    return Decision(allow=False, reasons=missing, obligations=NOTHING) if missing else allowed
+
+
+def _not_approved(role: str) -> Reason:
+    return Reason(code="not-approved", message=f"Somebody in the role {role} must approve this match first.")
 
 
 def _read_one(result: Mapping[str, JSONValue]) -> Decision | Failure:

@@ -71,7 +71,7 @@ class EmbeddedDecisionPoint:
             answer = await self._ask(entrypoint, input)
         finally:
             self._turn.release()
-        return denied_by(answer) if isinstance(answer, Failure) else read_answer(answer)
+        return denied_by(answer) if isinstance(answer, Failure) else read_answer(answer, approvals=input.approvals)
 
     async def close(self) -> None:
         """End the process; every further decision is a denial."""

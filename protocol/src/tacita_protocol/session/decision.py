@@ -40,7 +40,10 @@ def verify_decision(
 
 
 def check_allowed(obligations: Obligations, *, request: MatchRequest, grant: Grant) -> None:
-    """The match as granted is one that `obligations` allow. Raises `PeerViolation`."""
+    """The match as granted is one that `obligations` allow. Raises `PeerViolation`.
+
+    No statement of this version shows an approval, so a match that demands one is not allowed.
+    """
     if request.mode not in obligations.modes:
         raise PeerViolation("the obligations do not allow this mode", field="obligations.modes")
     if request.result_to not in obligations.result_to:
@@ -49,6 +52,8 @@ def check_allowed(obligations: Obligations, *, request: MatchRequest, grant: Gra
         raise PeerViolation("the obligations do not allow this engine", field="obligations.engines")
     if grant.receiver_count > obligations.max_elements:
         raise PeerViolation("the obligations allow fewer elements", field="obligations.max_elements")
+    if obligations.approvals:
+        raise PeerViolation("the obligations demand approvals, which nobody can show", field="obligations.approvals")
 
 
 def _check_about(said: Grant | Denial, *, context: SessionContext, request: Signed[MatchRequest], now: int) -> None:

@@ -113,6 +113,7 @@ TABLE: dict[str, tuple[Lie, type[ProtocolError], str | None]] = {
     "another sender count": (grant_with(sender_count=64), PeerViolation, "sender_count"),
     "mode not allowed": (obliging(modes=()), PeerViolation, "obligations.modes"),
     "receiver not allowed": (obliging(result_to=(ResultTo.OWNER,)), PeerViolation, "obligations.result_to"),
+    "approvals that nobody can show": (obliging(approvals=("officer",)), PeerViolation, "obligations.approvals"),
     "more elements than allowed": (obliging(max_elements=127), PeerViolation, "obligations.max_elements"),
     "proof without any cosignature": (entry_made(cosigners=()), ProofInvalid, None),
     "proof without quorum": (entry_made(cosigners=INDEPENDENT_WITNESSES[:1]), ProofInvalid, None),

@@ -72,6 +72,11 @@ ACCEPTANCES: dict[str, tuple[Lie, type[ProtocolError], str | None]] = {
         PeerViolation,
         "obligations.engines",
     ),
+    "obligations with approvals that nobody can show": (
+        acceptance_with(obligations=OBLIGATIONS.model_copy(update={"approvals": ("officer",)})),
+        PeerViolation,
+        "obligations.approvals",
+    ),
     "obligations with fewer elements": (
         acceptance_with(obligations=OBLIGATIONS.model_copy(update={"max_elements": 127})),
         PeerViolation,
