@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from tacita_node.matching import job, requester
 from tacita_node.matching.export import audit_export
 from tacita_node.matching.tables import MatchRow
 from tacita_node.problems import ProblemError
@@ -15,6 +16,7 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
 from tacita_protocol.statements.statement import verify_statement
 from tacita_sdk.verify import open_log, verify_audit
+from tests.support.lying_broker import lying
 from tests.support.match_federation import IBANS, Member, Send, loaded_federation, until
 from tests.support.rogue import RogueResponder
 
@@ -186,6 +188,23 @@ async def test_a_broker_that_is_away_for_a_while_costs_no_match(tmp_path: Path) 
         match = await federation.order()
         assert (await federation.bank.ended(match)).outcome == "completed"
         assert down == [0]
+
+
+async def test_a_match_that_nobody_answers_ends_at_its_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requester, "ANSWER_GRACE_SECONDS", 0)
+    monkeypatch.setattr(job, "CLOCK_SLACK_SECONDS", 0)
+    async with loaded_federation(tmp_path, start_seconds=2, match_seconds=2) as federation:
+        bank, ngo = federation.bank, federation.ngo
+        await ngo.stop()
+        # The broker hides that it has closed the match, so that only the node's own clock can end it.
+        bank.line.on = lying(federation, lambda view: view.model_copy(update={"closing": None}))
+        match = await federation.order()
+        summary = await bank.ended(match, closed=False)
+        assert (summary.state, [reason.code for reason in summary.reasons]) == ("aborted", ["deadline"])
+        bank.line.on = None
+        assert (await bank.ended(match)).outcome in ("incomplete", "aborted")
 
 
 async def told_again(member: Member, match: str) -> None:

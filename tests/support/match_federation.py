@@ -192,9 +192,9 @@ class MatchFederation:
 
 
 @asynccontextmanager
-async def loaded_federation(root: Path, *, agreed: bool = True) -> AsyncIterator[MatchFederation]:
+async def loaded_federation(root: Path, *, agreed: bool = True, **limits: int) -> AsyncIterator[MatchFederation]:
     """Bank and NGO hold four accounts each, two of them in common; with `agreed`, they have an agreement."""
-    async with match_federation(root) as federation:
+    async with match_federation(root, **limits) as federation:
         await federation.bank.load("book", Kind.ACCOUNT, IBANS[:4], publish=False)
         await federation.ngo.load("accounts", Kind.ACCOUNT, IBANS[2:])
         if agreed:
@@ -203,13 +203,16 @@ async def loaded_federation(root: Path, *, agreed: bool = True) -> AsyncIterator
 
 
 @asynccontextmanager
-async def match_federation(root: Path) -> AsyncIterator[MatchFederation]:
-    """Everything under `root`, enrolled, approved, with an installed trust file and both nodes running."""
+async def match_federation(root: Path, **limits: int) -> AsyncIterator[MatchFederation]:
+    """Everything under `root`, enrolled, approved, with an installed trust file and both nodes running.
+
+    `limits` are settings of the broker.
+    """
     async with AsyncExitStack() as stack:
         directory = BrokerDirectory(root / "broker")
         new = NewBroker("hub", "Hub", "127.0.0.1", 8440, ("broker.test:8440",), None)
         settings = await directory.create(new, PASSPHRASE)
-        settings = settings.model_copy(update={"denial_closing_mean_seconds": 0.2, "abort_grace_seconds": 1})
+        settings = settings.model_copy(update={"denial_closing_mean_seconds": 0.2, "abort_grace_seconds": 1, **limits})
         keys = directory.keys(PASSPHRASE)
         broker = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load()), system_clock)
         app = create_app(broker)
