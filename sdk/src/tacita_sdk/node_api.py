@@ -303,7 +303,7 @@ class ExportedMatch(NodeModel):
 class AuditExport(NodeModel):
     """`GET /v1/audit/export`: what this node can show an auditor, verifiable without it.
 
-    `cards` holds the envelopes of its own card and of every confirmed partner's card.
+    `cards` holds the envelopes of its own card and of each peer's, as they were when the matches took place.
     """
 
     v: Literal[1] = 1

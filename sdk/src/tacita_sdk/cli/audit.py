@@ -25,19 +25,26 @@ def export(
 
 @app.command(epilog="Example: tacita audit verify audit.json --log ./log --trust trust.policy")
 def verify(
+    log: Annotated[str, typer.Option(help="The log: a directory, or the broker's address.")],
+    trust: Annotated[Path, typer.Option(help="The federation's trust file.", exists=True)],
     exports: Annotated[list[Path] | None, typer.Argument(help="Files made by `tacita audit export`.")] = None,
-    log: Annotated[str | None, typer.Option(help="The log: a directory or an address. Default: the broker's.")] = None,
-    trust: Annotated[Path | None, typer.Option(help="The federation's trust file.", exists=True)] = None,
+    seen: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint kept from earlier or elsewhere, which the log must still contain. Repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the log and exported matches step by step. Exit code 4 and the step's number when anything is wrong."""
     import json
 
-    from tacita_sdk.verify import load_export, load_trust, open_log, verify_audit
+    from tacita_sdk.verify import load_checkpoint, load_export, load_trust, open_log, verify_audit
 
-    if log is None or trust is None:
-        raise typer.BadParameter("give --log (a directory or an address) and --trust (the federation's trust file).")
-    steps = verify_audit(load_trust(trust), open_log(log), [load_export(file) for file in exports or []])
+    steps = verify_audit(
+        load_trust(trust),
+        open_log(log),
+        [load_export(file) for file in exports or []],
+        [load_checkpoint(file) for file in seen or []],
+    )
     if as_json:
         typer.echo(
             json.dumps(

@@ -1,4 +1,4 @@
-"""Reading the auditor's files: the federation's trust file and the exports of nodes."""
+"""Reading the auditor's files: the federation's trust file, the exports of nodes, checkpoints kept from earlier."""
 
 from pathlib import Path
 from typing import Final
@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tacita_protocol.crypto.jcs import parse_json
 from tacita_protocol.errors import LimitExceeded, MalformedMessage
+from tacita_protocol.tlog.note import MAX_NOTE_BYTES
 from tacita_protocol.tlog.trust import TrustPolicy
 from tacita_sdk.node_api import AuditExport
 from tacita_sdk.verify.steps import AuditStep
@@ -34,6 +35,12 @@ def load_export(path: Path) -> AuditExport:
             return AuditExport.model_validate_json(data)
         except ValidationError as error:
             raise MalformedMessage("not an export of this version", field="export") from error
+
+
+def load_checkpoint(path: Path) -> bytes:
+    """A checkpoint that was kept: the file `checkpoint` of a log as it was. Raises VerificationFailed (step 17)."""
+    with AuditStep.CONSISTENCY.checking():
+        return _read(path, MAX_NOTE_BYTES, AuditStep.CONSISTENCY)
 
 
 def _read(path: Path, limit: int, step: AuditStep) -> bytes:

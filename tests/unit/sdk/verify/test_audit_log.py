@@ -13,7 +13,7 @@ from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.tlog.entry import build_match_entry
 from tacita_protocol.tlog.trust import TrustPolicy
 from tacita_sdk.errors import VerificationFailed
-from tacita_sdk.verify import LogUnreadable, load_export, load_trust, open_log, verify_audit
+from tacita_sdk.verify import LogUnreadable, load_checkpoint, load_export, load_trust, open_log, verify_audit
 from tests.support.audit_case import AuditCase
 from tests.support.auditing import CASE, audit, failure
 from tests.support.memory_log import MemoryLog
@@ -185,7 +185,7 @@ def test_files_are_loaded_strictly(tmp_path: Path) -> None:
         with pytest.raises(VerificationFailed) as caught:
             load_trust(trust)
         assert caught.value.step == 1
-    for load in (load_trust, load_export):
+    for load in (load_trust, load_export, load_checkpoint):
         with pytest.raises(VerificationFailed, match="cannot be read"):
             load(tmp_path / "absent")
 
