@@ -34,6 +34,7 @@ from tacita_sdk.witness.witness import Witness
 PASSPHRASE_FILE_VARIABLE: Final = "TACITA_WITNESS_PASSPHRASE_FILE"  # noqa: S105  a variable's name, no secret
 
 _CONFIG_MAX_BYTES: Final = 16 * 1024
+_LEVELS: Final = {"witness.cosigned": logging.INFO, "witness.refused": logging.ERROR}
 _logger = logging.getLogger("tacita.witness")
 
 
@@ -97,10 +98,15 @@ async def _run(directory: Path, config: _Config, key: SigningKey) -> None:
     )
     async with httpx2.AsyncClient() as client:
         api = WitnessHttp(config.broker, client=client)
-        runner = WitnessRunner(witness, api, clock=lambda: int(time.time()), report=_logger.info)
+        runner = WitnessRunner(witness, api, clock=lambda: int(time.time()), report=_report)
         _logger.info("witness.started")
         await runner.run(stop)
         _logger.info("witness.stopped")
+
+
+def _report(event: str) -> None:
+    """Anything but a cosignature is for a person to look at; a refused checkpoint may be a fork."""
+    _logger.log(_LEVELS.get(event, logging.WARNING), event)
 
 
 def _load(directory: Path) -> tuple[_Config, SigningKey]:

@@ -265,7 +265,7 @@ def test_process_runs_and_stops(tmp_path: Path, sealed: bool, monkeypatch: pytes
         _, logs = process.communicate(timeout=5)
         server.shutdown()
     assert process.returncode == 0
-    assert b"witness.cosigned" in logs
+    assert b"INFO witness.cosigned" in logs
     assert (broker.log.origin.encode() in logs, broker.posted[0].line.encode() in logs) == (False, False)
     verifier = NoteVerifier.from_vkey(line.split()[2])
     assert open_note(compose(broker.log.checkpoint().text(), [broker.posted[0].line]), [verifier]).verified
