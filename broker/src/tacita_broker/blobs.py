@@ -3,11 +3,13 @@
 import asyncio
 import re
 import shutil
+import threading
 from pathlib import Path
 
 from tacita_broker.files import make_directory_durably, sync_directory, write_durably
 
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
+_LOCKS = 64
 
 
 class BlobMissing(Exception):
@@ -15,18 +17,24 @@ class BlobMissing(Exception):
 
 
 class BlobStore:
-    """Durable blobs `folder/name`. Both parts are a-z, 0-9 and hyphens only, so no path leaves the root."""
+    """Durable blobs `folder/name`. Both parts are a-z, 0-9 and hyphens only, so no path leaves the root.
+
+    Safe for any number of tasks. Changes of one folder happen one after the other: a folder that is being removed while
+    somebody puts a blob into it is then either gone with the blob or made anew for it, and no call fails.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._changing = tuple(threading.Lock() for _ in range(_LOCKS))
 
     async def put(self, folder: str, name: str, data: bytes) -> None:
         """Store `data`; it is on the disk when this returns. Storing again replaces."""
         path = self._path(folder, name)
 
         def store() -> None:
-            make_directory_durably(path.parent)
-            write_durably(path, data)
+            with self._only_one(folder):
+                make_directory_durably(path.parent)
+                write_durably(path, data)
 
         await asyncio.to_thread(store)
 
@@ -43,9 +51,10 @@ class BlobStore:
         path = self._path(folder, name)
 
         def remove() -> None:
-            path.unlink(missing_ok=True)
-            if path.parent.exists() and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+            with self._only_one(folder):
+                path.unlink(missing_ok=True)
+                if path.parent.exists() and not any(path.parent.iterdir()):
+                    path.parent.rmdir()
 
         await asyncio.to_thread(remove)
 
@@ -54,11 +63,16 @@ class BlobStore:
         path = self._root / self._checked(folder)
 
         def remove() -> None:
-            if path.exists():
-                shutil.rmtree(path)
-                sync_directory(self._root)
+            with self._only_one(folder):
+                if path.exists():
+                    shutil.rmtree(path)
+                    sync_directory(self._root)
 
         await asyncio.to_thread(remove)
+
+    def _only_one(self, folder: str) -> threading.Lock:
+        # Of threads, not of tasks: a task that is cancelled does not end the thread that writes for it.
+        return self._changing[hash(folder) % _LOCKS]
 
     def _path(self, folder: str, name: str) -> Path:
         return self._root / self._checked(folder) / self._checked(name)

@@ -37,6 +37,32 @@ def test_deleting_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_putting_the_same_blob_at_once_fails_nobody(tmp_path: Path) -> None:
+    """A partner that repeats a request while the first is still under way."""
+
+    async def run() -> None:
+        blobs = BlobStore(tmp_path)
+        for _ in range(5):
+            await asyncio.gather(*(blobs.put("match", "requester-0", b"frame" * 2_000) for _ in range(4)))
+
+    asyncio.run(run())
+    assert [path.name for path in (tmp_path / "match").iterdir()] == ["requester-0"]
+
+
+def test_a_folder_can_be_removed_while_blobs_are_put_into_it(tmp_path: Path) -> None:
+    """A partner that goes on sending frames while its match closes: the failure would end the broker."""
+
+    async def run() -> None:
+        blobs = BlobStore(tmp_path)
+        for _ in range(10):
+            puts = [blobs.put("match", f"requester-{number}", b"frame") for number in range(6)]
+            await asyncio.gather(*puts, blobs.delete_folder("match"))
+        await blobs.delete_folder("match")
+
+    asyncio.run(run())
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "A", ".hidden", "a" * 65, "a\n"])
 def test_names_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="a blob's name"):
