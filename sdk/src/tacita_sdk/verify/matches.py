@@ -5,12 +5,12 @@ from typing import Final
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.errors import PeerViolation, ProofInvalid
 from tacita_protocol.session.states import MAX_CLOCK_SKEW
-from tacita_protocol.statements.grant import Denial
+from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.logged import Outcome, closing_items, opening_items, outcome_of
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
 from tacita_protocol.statements.vocabulary import ResultTo, Role
 from tacita_protocol.tlog.checkpoint import Checkpoint
-from tacita_protocol.tlog.entry import LoggedEntry, OpenedEntry
+from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry, OpenedEntry
 from tacita_protocol.tlog.proof import LogProof
 from tacita_protocol.tlog.trust import TrustPolicy
 from tacita_sdk.verify.evidence import Cards, MatchEvidence
@@ -92,6 +92,8 @@ def check_closing(match: MatchEvidence, log: VerifiedLog, trust: TrustPolicy, ca
     if LogProof.parse(match.closing.proof).index <= LogProof.parse(match.opening.proof).index:
         raise ProofInvalid("the closing stands before the opening")
     match.closed_at = opened.time
+    if match.grant is not None and _outcome(match) is Outcome.INCOMPLETE:
+        _require_time_was_up(match, match.grant.body)
     return checkpoint
 
 
@@ -125,6 +127,14 @@ def check_deadline(match: MatchEvidence, now: int) -> bool:
     if match.closed_at > latest:
         raise ProofInvalid("the closing came after the deadline")
     return True
+
+
+def _require_time_was_up(match: MatchEvidence, grant: Grant) -> None:
+    """Only a deadline may end a match without both receipts; a broker that closes early drops what would have come."""
+    # Whoever has signed a receipt had accepted or opened; without one, the time to accept may have passed.
+    deadline = grant.finish_before if match.receipts else grant.start_before
+    if match.closed_at + COARSE_SECONDS <= deadline:
+        raise ProofInvalid("the match was closed as incomplete before its time was up")
 
 
 def _check_receipt_links(match: MatchEvidence, receipt: Receipt, grant: Digest) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tacita_protocol.session import MessageKind
 from tacita_protocol.statements.acceptance import Acceptance
 from tacita_protocol.statements.grant import Grant
+from tacita_protocol.statements.logged import Outcome
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.statement import Signed, sign_statement, unverified, verify_statement
@@ -115,3 +116,30 @@ def test_a_request_that_nobody_decided_is_counted(log: Path) -> None:
     assert {step.name: step.proved for step in audit(log, export)}["deadlines"] == (
         "3 matches were closed in time, 1 may still go on, 1 show no decision"
     )
+
+
+@pytest.mark.parametrize(
+    ("receipts", "closed", "holds"),
+    [
+        (0, NOW + 600, True),  # start_before is one second later, in the same ten minutes
+        (0, NOW, False),
+        (1, NOW + 3600, True),
+        (1, NOW + 3000, False),
+    ],
+)
+def test_only_a_deadline_leaves_a_match_incomplete(tmp_path: Path, receipts: int, closed: int, holds: bool) -> None:
+    case = AuditCase(fill=3)
+    match = case.matches["completed"]
+    grant = verify_statement(Grant, match["decision"]["decision"], key_named(BROKER).verify_key)
+    requester = verify_statement(Receipt, match["receipt"]["requester"], key_named(BANK).verify_key)
+    closing = case.broker.close(
+        match["match"], grant.digest, requester=requester if receipts else None, outcome=Outcome.INCOMPLETE, time=closed
+    )
+    match["closing"] = json.loads(closing)
+    log = case.write_log(tmp_path)
+    if holds:
+        audit(log, case.export(BANK), trust=case.log.trust)
+    else:
+        step, name, reason = failure(log, case.export(BANK), trust=case.log.trust)
+        assert (step, name) == (14, "closing entries")
+        assert "before its time was up" in reason
