@@ -87,6 +87,8 @@ class Limits(BaseSettings):
     """Frames per direction of one match."""
     relayed_bytes_per_match: int = Field(4 * 1024 * MIB, ge=MIB)
     """Bytes of frames of one match, both directions together."""
+    relayed_bytes_per_partner: int = Field(16 * 1024 * MIB, ge=MIB)
+    """Bytes of frames that one partner has sent in all its matches that are not closed."""
 
     # Log
     log_batch_seconds: float = Field(0.05, gt=0)

@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tacita_protocol.api import TokenRequest, TokenScope
+from tacita_broker.blobs import BlobStore
+from tacita_protocol.api import MatchState, TokenRequest, TokenScope
 from tacita_protocol.statements.vocabulary import PartnerKind, Role
 from tests.support.broker_harness import broker_at
 from tests.support.broker_match import ScriptedMatch, federation, requested
@@ -154,6 +155,39 @@ def test_quotas_of_a_match(tmp_path: Path) -> None:
             assert statuses == [201, 201, 429]
             statuses = [(await ngo.put_frame(match.id, "responder", seq, b"x" * 998)).status_code for seq in range(2)]
             assert statuses == [201, 429]
+
+    asyncio.run(run())
+
+
+def test_quota_of_a_partner_over_its_matches(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path, relayed_bytes_per_partner=1000) as harness:
+            bank, ngo = await federation(harness)
+            first, second = [await requested(harness, bank, ngo) for _ in range(2)]
+            await first.run_to_open()
+            await second.run_to_open()
+            assert (await bank.put_frame(first.id, "requester", 0, b"x" * 1000)).status_code == 201
+            assert_problem(await bank.put_frame(second.id, "requester", 0, b"x"), 429)
+            assert (await ngo.put_frame(second.id, "responder", 0, b"x")).status_code == 201, "each has its own"
+            await _close(first)
+            await first.until(MatchState.CLOSED)
+            assert (await bank.put_frame(second.id, "requester", 0, b"x")).status_code == 201
+
+    asyncio.run(run())
+
+
+def test_bytes_that_a_crash_left_go_with_the_match(tmp_path: Path) -> None:
+    """A frame's bytes are on the disk before the row that acknowledges them."""
+
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            match = await requested(harness, bank, ngo)
+            await match.run_to_open()
+            await BlobStore(harness.directory.blobs).put(match.id, "requester-0-0123", b"never acknowledged")
+            await _close(match)
+            await match.until(MatchState.CLOSED)
+            assert list(harness.directory.blobs.iterdir()) == []
 
     asyncio.run(run())
 

@@ -148,6 +148,8 @@ class Keeper:
         logged = await self._log.logged_entry(closing_reference(match), _disclosures(row.closing_disclosures))
         if logged is None:
             return
+        # Once more, and for every match: a crash may have left the bytes of a frame that no row tells of.
+        await self._relay.forget(match)
         receipts = Receipts(requester=row.requester_receipt, responder=row.responder_receipt)
         shown = LoggedClosing(logged=logged, receipts=receipts, refusal=row.refusal)
         told = [row.requester, row.responder] if row.granted else [row.requester]

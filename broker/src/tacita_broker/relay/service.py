@@ -1,6 +1,6 @@
 """Taking frames in order, giving them out, and forgetting them when the match closes."""
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.bell import Bell
@@ -108,6 +108,8 @@ class RelayService:
             raise too_many("too-many-frames", "This match may send no more frames.")
         if (await session.execute(total)).scalar_one() >= self._limits.relayed_bytes_per_match:
             raise too_many("too-many-bytes", "This match may send no more bytes.")
+        if (await session.execute(_spooled_by(partner))).scalar_one() >= self._limits.relayed_bytes_per_partner:
+            raise too_many("too-many-bytes", "The matches of this partner may send no more bytes until one has closed.")
         return False
 
     @staticmethod
@@ -120,6 +122,16 @@ class RelayService:
         if own != partner:
             raise not_found()
         return row
+
+
+def _spooled_by(partner: str) -> Select[int]:
+    """Bytes of all frames that lie here and that this partner sent."""
+    sent = or_(
+        and_(MatchRow.requester == partner, FrameRow.direction == Direction.REQUESTER.value),
+        and_(MatchRow.responder == partner, FrameRow.direction == Direction.RESPONDER.value),
+    )
+    frames = select(func.coalesce(func.sum(FrameRow.size), 0)).join(MatchRow, MatchRow.match == FrameRow.match)
+    return frames.where(MatchRow.state == MatchState.OPEN.value, sent)
 
 
 def _blob(direction: Direction, seq: int, digest: str) -> str:
