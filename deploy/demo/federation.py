@@ -31,6 +31,7 @@ class Member:
     url: str
     token_file: Path
     fingerprint: str
+    witness_vkey: str
 
     @property
     def token(self) -> str:
@@ -79,8 +80,8 @@ class Federation:
         _wait_until_healthy(f"http://127.0.0.1:{port}")
         return self._json("tacita-broker", "info", str(self.root / "broker"), "--json")
 
-    def enrol(self, partner: str, *, name: str, kind: str, jurisdiction: str) -> tuple[Member, str]:
-        """Invite, initialise and approve a node; returns it and its witness key line."""
+    def enrol(self, partner: str, *, name: str, kind: str, jurisdiction: str) -> Member:
+        """Invite, initialise and approve a node."""
         port = _free_port()
         directory = self.root / partner
         broker = str(self.root / "broker")
@@ -93,18 +94,19 @@ class Federation:
         token = self._json("tacita-node", "token", str(directory), "--role", "analyst", "--json")["token"]
         token_file = self.root / "secrets" / f"{partner}.token"
         _write_secret(token_file, token)
-        member = Member(partner, directory, f"http://127.0.0.1:{port}", token_file, made["fingerprint"])
-        return member, made["witness_vkey"]
+        url = f"http://127.0.0.1:{port}"
+        return Member(partner, directory, url, token_file, made["fingerprint"], made["witness_vkey"])
 
-    def start_witness(self, name: str, *, log_vkey: str) -> str:
-        """Make and start an independent witness; returns its line for the trust file."""
+    def start_witness(self, name: str, *, log_vkey: str) -> tuple[str, str]:
+        """Make and start an independent witness; returns its name and verifier key."""
         directory = self.root / name
         line = self._command(
             "tacita", "witness", "init", str(directory), "--name", name, "--broker", self.broker_url,
             "--log-vkey", log_vkey,
         )  # fmt: skip
         self._start(name, "tacita", "witness", "run", str(directory))
-        return line.strip()
+        _, _, vkey = line.split()
+        return name, vkey
 
     def issue_trust(self, *, log_vkey: str, independent: Mapping[str, str], nodes: Mapping[str, str]) -> None:
         """Write the trust file (both independent witnesses must have cosigned) and issue it at the broker."""

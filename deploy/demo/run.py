@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,9 +84,10 @@ def main() -> int:
     started = time.monotonic()
     print(NOTICE)
     _clear(ROOT)
-    data = write_sample_data(ROOT / "data")
-    with Federation(ROOT, ENVIRONMENT) as federation:
+    with Federation(ROOT, ENVIRONMENT) as federation, ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(write_sample_data, ROOT / "data")
         bank, ngo = _found(federation)
+        data = writing.result()
         tally = Tally()
         with Node(bank.url, token=bank.token) as bank_node, Node(ngo.url, token=ngo.token) as ngo_node:
             _wait_until_ready(bank_node, ngo_node)
@@ -124,14 +126,20 @@ def _found(federation: Federation) -> tuple[Member, Member]:
     """Broker, two nodes and two witnesses, each its own process; the trust file; the nodes started."""
     print("\nStarting a broker, a bank, an NGO and two independent witnesses ...")
     info = federation.start_broker()
-    bank, bank_witness = federation.enrol("albion-bank", name="Albion Bank", kind="bank", jurisdiction=REGION)
-    ngo, ngo_witness = federation.enrol("haven", name="Haven", kind="ngo", jurisdiction=REGION)
-    independent = {}
-    for name in INDEPENDENT_WITNESSES:
-        _, _, vkey = federation.start_witness(name, log_vkey=info["log_vkey"]).split()
-        independent[name] = vkey
-    nodes = {bank.partner: bank_witness, ngo.partner: ngo_witness}
-    federation.issue_trust(log_vkey=info["log_vkey"], independent=independent, nodes=nodes)
+    with ThreadPoolExecutor() as together:
+        nodes = [
+            together.submit(federation.enrol, "albion-bank", name="Albion Bank", kind="bank", jurisdiction=REGION),
+            together.submit(federation.enrol, "haven", name="Haven", kind="ngo", jurisdiction=REGION),
+        ]
+        witnesses = [
+            together.submit(federation.start_witness, name, log_vkey=info["log_vkey"]) for name in INDEPENDENT_WITNESSES
+        ]
+    bank, ngo = (node.result() for node in nodes)
+    federation.issue_trust(
+        log_vkey=info["log_vkey"],
+        independent=dict(witness.result() for witness in witnesses),
+        nodes={member.partner: member.witness_vkey for member in (bank, ngo)},
+    )
     federation.start_node(bank)
     federation.start_node(ngo)
     return bank, ngo

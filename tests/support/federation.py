@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,15 +89,20 @@ def running_pair(root: Path, *, tapped: bool = False) -> Iterator[RunningPair]:
             tap = stack.enter_context(RecordingProxy(("127.0.0.1", federation.broker_port)))
             federation.visible_port = tap.port
         info = federation.start_broker()
-        bank, bank_witness = federation.enrol("bank", name="Test Bank", kind="bank", jurisdiction="GB")
-        ngo, ngo_witness = federation.enrol("ngo", name="Test NGO", kind="ngo", jurisdiction="GB")
-        independent = {
-            name: federation.start_witness(name, log_vkey=info["log_vkey"]).split()[2] for name in ("north", "south")
-        }
+        with ThreadPoolExecutor() as together:
+            nodes = [
+                together.submit(federation.enrol, partner, name=f"Test {partner}", kind=partner, jurisdiction="GB")
+                for partner in ("bank", "ngo")
+            ]
+            witnesses = [
+                together.submit(federation.start_witness, name, log_vkey=info["log_vkey"])
+                for name in ("north", "south")
+            ]
+        bank, ngo = (node.result() for node in nodes)
         federation.issue_trust(
             log_vkey=info["log_vkey"],
-            independent=independent,
-            nodes={bank.partner: bank_witness, ngo.partner: ngo_witness},
+            independent=dict(witness.result() for witness in witnesses),
+            nodes={member.partner: member.witness_vkey for member in (bank, ngo)},
         )
         federation.start_node(bank)
         federation.start_node(ngo)
