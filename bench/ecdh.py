@@ -12,12 +12,13 @@ import private_set_intersection.python as openmined
 from numpy.typing import NDArray
 
 from bench.report import Figure, progress
-from tacita_protocol.crypto.randomness import random_bytes, random_permutation, random_tokens
+from tacita_protocol.crypto.random_arrays import random_permutation, random_tokens
+from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.identifiers.token import Tokens
+from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import RunParameters, Task, run_locally
 from tacita_protocol.psi.openmined import LIBRARY
-from tacita_protocol.psi.padding import padded_count
 
 WORKERS = 2
 ROUNDS = 2

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tacita_protocol.crypto.randomness import random_bytes, random_tokens
+from tacita_protocol.crypto.random_arrays import random_tokens
+from tacita_protocol.crypto.randomness import random_bytes
+from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.psi.engine import ENGINE_NAMES, RunParameters, Task, engine_named, run_locally
-from tacita_protocol.psi.padding import padded_count
 
 PAIRS = 100
 PAIRS_PER_TEST = 10

@@ -14,7 +14,7 @@ from tacita_node.problems import ProblemError
 from tacita_protocol.errors import DecryptionFailed
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.identifiers.token import tokenise
-from tacita_protocol.psi.padding import padded_count
+from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.statement import verify_statement
 from tests.support.broker_simulator import BrokerSimulator

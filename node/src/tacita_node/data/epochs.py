@@ -24,7 +24,7 @@ from tacita_protocol.errors import DecryptionFailed
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.identifiers.normalise import normaliser_version
 from tacita_protocol.identifiers.token import Tokens, commitment, tokenise
-from tacita_protocol.psi.padding import padded_count
+from tacita_protocol.psi.buckets import padded_count
 
 EPOCH_BLOBS = "epochs"
 TOKEN_BYTES = 32

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacita_protocol.crypto.digest import Digest, hmac_sha256
-from tacita_protocol.crypto.randomness import TOKEN_SIZE
+from tacita_protocol.crypto.random_arrays import TOKEN_SIZE
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.tlog.merkle import leaf_hash, root_of_leaves
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tacita_protocol.crypto.randomness import random_permutation
+from tacita_protocol.crypto.random_arrays import random_permutation
 from tacita_protocol.errors import EngineFailure, LimitExceeded, MalformedMessage, PeerViolation
 from tacita_protocol.identifiers.token import Tokens, bind_tokens, check_tokens
 from tacita_protocol.psi import openmined

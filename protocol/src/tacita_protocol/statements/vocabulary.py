@@ -14,7 +14,7 @@ from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.encoding import from_b64u
 from tacita_protocol.crypto.keys import SealingPublicKey, VerifyKey
 from tacita_protocol.errors import ProtocolError
-from tacita_protocol.psi.padding import is_bucket
+from tacita_protocol.psi.buckets import is_bucket
 
 MAX_ELEMENTS = 2**26
 """Most elements one side of a match may declare, padding included."""
@@ -136,7 +136,7 @@ UnixTime = Annotated[int, Field(ge=0, le=MAX_UNIX_TIME)]
 """Seconds since 1970-01-01 UTC."""
 Count = Annotated[int, Field(ge=0, le=MAX_ELEMENTS)]
 PaddedCount = Annotated[int, Field(ge=1, le=MAX_ELEMENTS), AfterValidator(_bucket)]
-"""A count of elements rounded up to its bucket (`psi.padding`)."""
+"""A count of elements rounded up to its bucket (`psi.buckets`)."""
 
 Jurisdictions = Annotated[tuple[Country, ...], Field(min_length=1, max_length=32), Distinct]
 Engines = Annotated[tuple[Code, ...], Field(min_length=1, max_length=4), Distinct]

@@ -3,13 +3,8 @@ import collections
 import numpy as np
 import pytest
 
-from tacita_protocol.crypto.randomness import (
-    random_bytes,
-    random_exponential_seconds,
-    random_hex,
-    random_permutation,
-    random_tokens,
-)
+from tacita_protocol.crypto.random_arrays import random_permutation, random_tokens
+from tacita_protocol.crypto.randomness import random_bytes, random_exponential_seconds, random_hex
 
 
 def test_sizes() -> None:

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tacita_protocol.crypto.randomness import random_bytes, random_permutation, random_tokens
+from tacita_protocol.crypto.random_arrays import random_permutation, random_tokens
+from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.errors import EngineFailure, LimitExceeded
 from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.psi import openmined
+from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.psi.ecdh import MAX_ELEMENTS, EcdhEngine
 from tacita_protocol.psi.engine import Action, Compute, Receive, RunParameters, Send, Task, run_locally
-from tacita_protocol.psi.padding import padded_count
 
 ENGINE = EcdhEngine()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tacita_protocol.crypto.randomness import random_tokens
+from tacita_protocol.crypto.random_arrays import random_tokens
 from tacita_protocol.errors import MalformedMessage, PeerViolation, ProtocolError
 from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import Action, Compute, Receive, RunParameters, Send

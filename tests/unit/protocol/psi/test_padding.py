@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tacita_protocol.crypto.randomness import random_tokens
+from tacita_protocol.crypto.random_arrays import random_tokens
 from tacita_protocol.errors import LimitExceeded
-from tacita_protocol.psi.padding import is_bucket, pad_tokens, padded_count
+from tacita_protocol.psi.buckets import is_bucket, padded_count
+from tacita_protocol.psi.padding import pad_tokens
 
 
 @pytest.mark.parametrize(
