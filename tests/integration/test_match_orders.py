@@ -13,7 +13,8 @@ from tacita_node.matching.orders import case_reference
 from tacita_node.problems import ProblemError
 from tacita_protocol.api import Inbox, InboxEvent, InboxEventType
 from tacita_protocol.identifiers.kind import Kind
-from tacita_sdk.node_api import AuditExport, Hits, MatchList, MatchSummary
+from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.node_api import Hits, MatchList, MatchSummary
 from tests.support.match_federation import IBANS, NGO, Member, Send, loaded_federation, until
 
 pytestmark = pytest.mark.anyio

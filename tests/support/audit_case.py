@@ -13,7 +13,7 @@ from tacita_protocol.statements.logged import Outcome
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
 from tacita_protocol.tlog.entry import build_match_entry
-from tacita_sdk.node_api import AuditExport
+from tacita_sdk.audit_export import AuditExport
 from tests.support.memory_log import SEALED, key_named
 from tests.support.session_pair import (
     BANK,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tacita_protocol.tlog.trust import TrustPolicy
+from tacita_sdk.audit_export import AuditExport
 from tacita_sdk.errors import VerificationFailed
-from tacita_sdk.node_api import AuditExport
 from tacita_sdk.verify import Step, open_log, verify_audit
 from tests.support.audit_case import AuditCase, Json
 

@@ -16,12 +16,12 @@ from typing import Self, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
+from tacita_sdk.audit_export import AuditExport
 from tacita_sdk.errors import NodeProblem, NodeUnreachable, ResponseUntrusted, WaitExpired
 from tacita_sdk.node_api import (
     AgreementDraft,
     AgreementList,
     AgreementSummary,
-    AuditExport,
     CatalogueEntry,
     CatalogueView,
     Confirmation,

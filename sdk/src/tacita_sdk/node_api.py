@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_TEXT = 300
 MAX_LIST = 32
-MAX_EXPORT_MATCHES = 10_000
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
@@ -19,7 +18,6 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 HexId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 HexDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-Envelope = Annotated[str, StringConstraints(min_length=2, max_length=65_536)]
 
 
 class NodeModel(BaseModel):
@@ -254,61 +252,3 @@ class Hits(NodeModel):
     match: HexId
     hits: tuple[HitView, ...]
     notice: Text
-
-
-class ReceiptPair(NodeModel):
-    """The two sides' receipts as they were closed over; a side that withheld its own is absent."""
-
-    requester: Envelope | None
-    responder: Envelope | None
-
-
-class ExportedLogEntry(NodeModel):
-    """A log entry with its disclosures and its proof, exactly as the broker handed it over."""
-
-    entry: Annotated[str, StringConstraints(max_length=16_384)]
-    disclosures: tuple[Annotated[str, StringConstraints(max_length=4_096)], ...] = Field(max_length=MAX_LIST)
-    proof: Annotated[str, StringConstraints(max_length=73_728)]
-
-
-class ExportedDecision(NodeModel):
-    """The signed grant or denial and the opening entry that recorded it."""
-
-    decision: Envelope
-    logged: ExportedLogEntry
-
-
-class ExportedClosing(NodeModel):
-    """The closing entry and the statements that it covers."""
-
-    logged: ExportedLogEntry
-    receipts: ReceiptPair
-    refusal: Envelope | None
-
-
-class ExportedMatch(NodeModel):
-    """All signed statements of one match. Of what it found, nothing."""
-
-    match: HexId
-    role: Literal["requester", "responder"]
-    request: Envelope
-    decision: ExportedDecision | None
-    acceptance: Envelope | None
-    refusal: Envelope | None
-    open: Envelope | None
-    receipt: Envelope | None = Field(description="this node's own receipt, as it was sent")
-    closing: ExportedClosing | None
-
-
-class AuditExport(NodeModel):
-    """`GET /v1/audit/export`: what this node can show an auditor, verifiable without it.
-
-    `cards` holds the envelopes of its own card and of each peer's, as they were when the matches took place.
-    """
-
-    v: Literal[1] = 1
-    partner: Slug
-    broker: Slug
-    broker_key: Annotated[str, StringConstraints(max_length=64)]
-    cards: tuple[Envelope, ...] = Field(max_length=1_000)
-    matches: tuple[ExportedMatch, ...] = Field(max_length=MAX_EXPORT_MATCHES)

@@ -13,7 +13,7 @@ from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Signed
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.trust import NO_QUORUM, TrustPolicy
-from tacita_sdk.node_api import AuditExport, ExportedMatch
+from tacita_sdk.audit_export import AuditExport, ExportedMatch
 from tacita_sdk.verify.across import AcrossExports
 from tacita_sdk.verify.evidence import Cards, MatchEvidence, read_card, read_receipts, read_statements
 from tacita_sdk.verify.log_source import LogSource
@@ -74,7 +74,9 @@ def _check_exports(exports: Sequence[AuditExport]) -> Step:
             if (export.broker, export.broker_key) != (exports[0].broker, exports[0].broker_key):
                 raise PeerViolation("the exports come from nodes of different brokers", field="broker_key")
     count = sum(len(export.matches) for export in exports)
-    return AuditStep.EXPORTS.proved(f"{len(exports)} exports under one broker, {count} matches")
+    left_out = sum(export.left_out for export in exports)
+    older = f"; {left_out} older matches are not in them" if left_out else ""
+    return AuditStep.EXPORTS.proved(f"{len(exports)} exports under one broker, {count} matches{older}")
 
 
 def _check_cards(exports: Sequence[AuditExport], log: VerifiedLog) -> tuple[Cards, Step]:

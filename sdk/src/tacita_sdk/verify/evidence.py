@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
 from tacita_protocol.crypto import dsse
 from tacita_protocol.crypto.keys import VerifyKey
-from tacita_protocol.errors import MalformedMessage, PeerViolation
+from tacita_protocol.errors import PeerViolation
 from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.match import MatchRequest
@@ -16,7 +14,7 @@ from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.statement import S, Signed, payload_type, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import Role
 from tacita_protocol.tlog.entry import LoggedEntry
-from tacita_sdk.node_api import AuditExport, ExportedLogEntry, ExportedMatch
+from tacita_sdk.audit_export import AuditExport, ExportedMatch
 
 Cards = Mapping[str, Signed[PartnerCard]]
 
@@ -79,8 +77,8 @@ def read_statements(export: AuditExport, exported: ExportedMatch, cards: Cards) 
         acceptance=_optional(Acceptance, exported.acceptance, responder),
         refusal=_optional(Refusal, exported.refusal, responder),
         open=_optional(Open, exported.open, requester),
-        opening=_logged(exported.decision.logged if exported.decision else None),
-        closing=_logged(exported.closing.logged if exported.closing else None),
+        opening=exported.decision.logged if exported.decision else None,
+        closing=exported.closing.logged if exported.closing else None,
     )
 
 
@@ -125,15 +123,6 @@ def _decision(exported: ExportedMatch, broker: VerifyKey) -> Signed[Grant] | Sig
 
 def _optional(cls: type[S], envelope: str | None, key: VerifyKey) -> Signed[S] | None:
     return None if envelope is None else verify_statement(cls, envelope, key)
-
-
-def _logged(exported: ExportedLogEntry | None) -> LoggedEntry | None:
-    if exported is None:
-        return None
-    try:
-        return LoggedEntry(entry=exported.entry, disclosures=exported.disclosures, proof=exported.proof)
-    except ValidationError:
-        raise MalformedMessage("not a log entry of this version", field="logged") from None
 
 
 def _key(cards: Cards, partner: str) -> VerifyKey:

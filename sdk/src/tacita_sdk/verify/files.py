@@ -9,7 +9,7 @@ from tacita_protocol.crypto.jcs import parse_json
 from tacita_protocol.errors import LimitExceeded, MalformedMessage
 from tacita_protocol.tlog.note import MAX_NOTE_BYTES
 from tacita_protocol.tlog.trust import TrustPolicy
-from tacita_sdk.node_api import AuditExport
+from tacita_sdk.audit_export import AuditExport
 from tacita_sdk.verify.steps import AuditStep
 
 EXPORT_MAX_BYTES: Final = 256 * 1024 * 1024
