@@ -80,10 +80,11 @@ def run(
         "tls_key": tls_key,
     }
     with _refusals():
-        healthy = run_broker(
+        reason = run_broker(
             directory, passphrase_file, {name: value for name, value in changes.items() if value is not None}
         )
-    if not healthy:
+    if reason is not None:
+        typer.echo(f"tacita-broker: stopped itself: {reason}", err=True)
         raise typer.Exit(EXIT_FAILED)
 
 

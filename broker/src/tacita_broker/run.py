@@ -15,10 +15,10 @@ from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_policies.source import PolicyRefused
 
 
-def run_broker(path: Path, passphrase_file: Path | None, changes: dict[str, Any]) -> bool:
+def run_broker(path: Path, passphrase_file: Path | None, changes: dict[str, Any]) -> str | None:
     """Serve until a signal; `changes` to the settings come from the command line.
 
-    Returns False when the broker stopped itself. Raises `BrokerError` when it cannot start.
+    Returns a sentence when the broker stopped itself, None otherwise. Raises `BrokerError` when it cannot start.
     """
     directory = BrokerDirectory(path)
     settings = directory.settings().model_copy(update=changes)
@@ -31,8 +31,8 @@ def run_broker(path: Path, passphrase_file: Path | None, changes: dict[str, Any]
     events().info("broker.starting", broker=settings.broker, port=settings.port)
     try:
         services = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load()), system_clock)
-        healthy = serve(create_app(services), services)
+        reason = serve(create_app(services), services)
     except PolicyRefused as error:
         raise ConfigurationRefused(f"the policy bundle cannot be used: {error}") from error
     events().info("broker.stopped")
-    return healthy
+    return reason

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tacita_broker.bell import Bell
 from tacita_broker.config import Settings, is_loopback
-from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.errors import BrokerError, ConfigurationRefused
 from tacita_broker.problems import PROBLEM_TYPE
 from tacita_broker.services import Running, Services
 from tacita_protocol.api import Problem
@@ -122,8 +122,8 @@ def check_binding(settings: Settings) -> None:
     )
 
 
-def serve(app: FastAPI, services: Services) -> bool:
-    """Start the services and serve until a signal. False when a part of the broker failed meanwhile.
+def serve(app: FastAPI, services: Services) -> str | None:
+    """Start the services and serve until a signal. A sentence when the broker stopped itself, None otherwise.
 
     Raises `BrokerError` when the broker must not start, and `PolicyRefused` for a policy that gives no decision.
     """
@@ -168,7 +168,7 @@ def _listening(settings: Settings) -> socket.socket:
         ) from error
 
 
-async def _serve(server: Server, services: Services, listener: socket.socket) -> bool:
+async def _serve(server: Server, services: Services, listener: socket.socket) -> str | None:
     async with Running(services) as running:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         failing = asyncio.create_task(running.failed.wait())
@@ -176,4 +176,8 @@ async def _serve(server: Server, services: Services, listener: socket.socket) ->
         failing.cancel()
         server.should_exit = True
         await serving
-        return server.started and not running.failed.is_set()
+        if not running.failed.is_set():
+            return None
+        # Messages of our own errors are constant sentences; another's may quote anything.
+        error = running.failure
+        return str(error) if isinstance(error, BrokerError) else f"a part of it failed: {type(error).__name__}"

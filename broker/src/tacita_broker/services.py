@@ -119,6 +119,8 @@ class Running:
         self._tasks: list[asyncio.Task[None]] = []
         self.failed = asyncio.Event()
         """The process must end: nothing may be acknowledged any more."""
+        self.failure: BaseException | None = None
+        """Why."""
 
     async def __aenter__(self) -> Self:
         services = self._services
@@ -165,5 +167,6 @@ class Running:
         if error is None and self._services.bell.stopping:
             return
         events().critical("broker.failed", part=task.get_name(), error=type(error).__name__)
+        self.failure = error
         self.failed.set()
         self._services.bell.stop()

@@ -9,7 +9,7 @@ import pytest
 from tacita_broker.blobs import BlobStore
 from tacita_protocol.api import MatchState, TokenRequest, TokenScope
 from tacita_protocol.statements.vocabulary import PartnerKind, Role
-from tests.support.broker_harness import broker_at
+from tests.support.broker_harness import broker_at, eventually
 from tests.support.broker_match import ScriptedMatch, federation, requested
 
 BINARY = {"content-type": "application/octet-stream"}
@@ -225,11 +225,7 @@ def test_closing_ends_polls_and_refuses_frames(tmp_path: Path) -> None:
                 await _close(match)
                 assert_problem(await waiting, 410)
             assert_problem(await bank.put_frame(match.id, "requester", 1, b"late"), 410)
-            for _ in range(100):
-                if not (harness.directory.blobs / match.id).exists():
-                    break
-                await asyncio.sleep(0.02)
-            assert not (harness.directory.blobs / match.id).exists()
-            assert harness.row_counts()["frames"] == 0
+            folder = harness.directory.blobs / match.id
+            await eventually(lambda: True if not folder.exists() and not harness.row_counts()["frames"] else None)
 
     asyncio.run(run())

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tacita_broker.errors import LeaseLost
+from tacita_broker.errors import LeaseLost, LogRolledBack
 from tacita_broker.services import Running, build
 from tacita_protocol.api import MatchState
-from tacita_protocol.statements.vocabulary import Role
-from tests.support.broker_harness import DENY, PASSPHRASE, BrokerHarness, ScriptedPolicy, broker_at
-from tests.support.broker_match import ScriptedMatch, event_types, federation, requested
+from tacita_protocol.statements.vocabulary import PartnerKind, Role
+from tests.support.broker_harness import DENY, PASSPHRASE, ScriptedPolicy, broker_at
+from tests.support.broker_match import event_types, federation, requested
 
 
 def test_a_restart_after_every_step_keeps_everything(tmp_path: Path) -> None:
@@ -83,17 +83,35 @@ def test_two_brokers_in_spite_of_the_lock_one_stops(tmp_path: Path) -> None:
             second = build(directory, directory.settings(), directory.keys(PASSPHRASE), ScriptedPolicy(), harness.clock)
             (directory.path / "broker.db.lease").unlink()  # as if the two did not see each other's lock
             async with Running(second):
-                match = await requested(harness, bank, ngo)
+                await requested(harness, bank, ngo)
                 async with asyncio.timeout(10):
-                    await _either_failed(harness, match)
-                assert harness.running.failed.is_set()
+                    await harness.running.failed.wait()
+                assert isinstance(harness.running.failure, LeaseLost)
+                await harness.stop_witnesses(failing=True)
                 assert (await harness.client.get("/healthz")).status_code == 503
 
     asyncio.run(run())
 
 
-async def _either_failed(harness: BrokerHarness, _match: ScriptedMatch) -> None:
-    await harness.running.failed.wait()
+def test_a_broker_over_a_restored_database_does_not_start(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            database = harness.directory.path / "broker.db"
+            await federation(harness)
+            await harness.stop()
+            backup = database.read_bytes()
+            await harness.start()
+            await harness.partner("second-bank", PartnerKind.BANK)
+            for _ in range(100):
+                if harness.services.log.sequencer.head.size == 4:
+                    break
+                await asyncio.sleep(0.02)
+            await harness.stop()
+            database.write_bytes(backup)
+            with pytest.raises(LogRolledBack):
+                await harness.start()
+
+    asyncio.run(run())
 
 
 def test_a_failed_write_of_the_checkpoint_ends_the_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +131,7 @@ def test_a_failed_write_of_the_checkpoint_ends_the_broker(tmp_path: Path, monkey
                 await requested(harness, bank, harness.partners["safe-harbour"])
                 async with asyncio.timeout(10):
                     await harness.running.failed.wait()
-            harness._witnessing.clear()
+            await harness.stop_witnesses(failing=True)
             await harness.restart()
             assert (await harness.client.get("/healthz")).status_code == 200
 

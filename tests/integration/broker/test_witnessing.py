@@ -116,9 +116,11 @@ def test_a_match_that_no_quorum_can_prove_holds_up_no_other(tmp_path: Path) -> N
                     break
                 await asyncio.sleep(0.02)
 
+            stop = asyncio.Event()
+
             async def cosign() -> None:
                 old = 0
-                while True:
+                while not stop.is_set():
                     news = await asked_for(harness, old)
                     if news is not None:
                         text, _ = split_note(news.checkpoint.encode())
@@ -132,7 +134,8 @@ def test_a_match_that_no_quorum_can_prove_holds_up_no_other(tmp_path: Path) -> N
             good = await requested(harness, bank, ngo)
             await good.until(MatchState.GRANTED)
             assert (await held.view(stuck)).state is MatchState.REQUESTED
-            task.cancel()
+            stop.set()
+            await task
 
     asyncio.run(run())
 

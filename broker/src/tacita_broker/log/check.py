@@ -34,7 +34,11 @@ async def check_log(database: Database, files: LogFiles, verifier: NoteVerifier)
     def held(proved: str) -> None:
         steps.append(CheckedStep(len(steps) + 1, proved))
 
-    # 1. The published checkpoint is signed by the log. It is read first: the database may only be ahead of it.
+    # Read in this order, a running broker cannot make them contradict each other: what witnesses were asked for had
+    # been published before, and what is published had been stored before.
+    async with database.read() as session:
+        notes = list(await session.scalars(select(LogCheckpointRow.note)))
+    # 1. The published checkpoint is signed by the log.
     note = files.published()
     if note is None:
         raise LogDamaged("step 1: there is no published checkpoint")
@@ -75,8 +79,6 @@ async def check_log(database: Database, files: LogFiles, verifier: NoteVerifier)
         count += 1
     held(f"{count} tiles hold the hashes of these entries")
     # 5. Each checkpoint that witnesses saw is a prefix of this log.
-    async with database.read() as session:
-        notes = list(await session.scalars(select(LogCheckpointRow.note)))
     for text in notes:
         seen = read_checkpoint(text.encode())
         if seen.size > published.size or root_of_leaves(leaves[: seen.size]) != seen.root:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from tacita_broker.config import Limits
 from tacita_broker.log.files import LogFiles
@@ -65,8 +66,9 @@ class Witnessing:
             pinned = await self._pinned()
             if pinned is not None and (pinned.size >= head.size or not await self._served(pinned)):
                 return False
+            row = {"size": head.size, "note": head.note, "pinned": self._clock(), "quorum": None}
             async with self._database.write() as session:
-                session.add(LogCheckpointRow(size=head.size, note=head.note, pinned=self._clock(), quorum=None))
+                await session.execute(insert(LogCheckpointRow).values(row).on_conflict_do_nothing())
             return True
 
     async def next_for(self, old: int) -> WitnessNext | None:
