@@ -4,11 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
+from tacita_node.access.gate import require_analyst
 from tacita_node.matching.export import audit_export
 from tacita_node.matching.service import MatchService
 from tacita_node.problems import ProblemError
 from tacita_node.services import services_of
-from tacita_sdk.node_api import AuditExport, HexId, Hits, MatchList, MatchOrder, MatchSummary
+from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.node_api import HexId, Hits, MatchList, MatchOrder, MatchSummary
 
 router = APIRouter(tags=["matches"])
 
@@ -35,7 +37,8 @@ async def match(request: Request, match: Match) -> MatchSummary:
 
 @router.get("/v1/matches/{match}/hits")
 async def hits(request: Request, match: Match) -> Hits:
-    """What the match found, once its closing is proven to be in the log."""
+    """What the match found, once its closing is proven to be in the log. For analysts only."""
+    require_analyst(request)
     return await _matches(request).hits(match)
 
 
