@@ -1,19 +1,26 @@
 """Follows the broker's inbox: what concerns this node is dealt with in order, once, also across restarts.
 
-The cursor moves only after an event's effect is durable. Dealing with an event twice is harmless: a match is begun
-once, an agreement is what it was. An event that cannot be dealt with because the broker does not answer is tried again;
-one that is nonsense is logged and passed over, so that it cannot block those behind it.
+1. The cursor moves only after an event's effect is durable. Dealing with an event twice is harmless: a match is begun
+   once, an agreement is what it was.
+2. A broker numbers one partner's events without gaps. A number that skips some is not followed: it would make this node
+   miss, for good, what an honest broker says later.
+3. An event that cannot be dealt with because the broker does not answer is tried again; one that is nonsense is logged
+   and passed over, so that it cannot block those behind it.
+4. A request that comes before a trust file is installed here waits for the file, also across a restart. Later events do
+   not wait for it.
 """
 
 import asyncio
 
 import structlog
 
+from tacita_node.matching.context import NO_TRUST
 from tacita_node.matching.journal import MatchJournal
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.errors import ProtocolError
+from tacita_sdk.broker import LONG_POLL_SECONDS
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -23,37 +30,75 @@ IDLE_PAUSE_SECONDS = 0.05
 
 READY_PAUSE_SECONDS = 0.05
 
+TRUST_POLL_SECONDS = 5
+"""How often it is looked for a trust file while a request waits for one."""
+
+MAX_WAITING = 256
+"""Requests that wait for a trust file; further ones are passed over."""
+
 _log = structlog.get_logger(__name__)
 
 
 async def run_inbox(services: NodeServices, stop: asyncio.Event) -> None:
     """Follows the inbox until `stop`, or until it is cancelled."""
-    journal = MatchJournal(services.database, services.custody, services.clock)
-    cursor = await journal.cursor()
+    inbox = _Inbox(services)
     pause = FIRST_PAUSE_SECONDS
     while not stop.is_set():
         if services.matches is None:
             await asyncio.sleep(READY_PAUSE_SECONDS)
             continue
         try:
-            inbox = await services.broker.inbox(cursor)
-            for event in inbox.events:
-                if event.seq <= cursor:
-                    continue
-                await _deal_with(services, event)
-                cursor = event.seq
-                await journal.move_cursor(cursor)
+            news = await inbox.follow()
         except (BrokerUnreachable, BrokerProblem, ResponseUntrusted) as error:
             _log.warning("inbox-interrupted", error=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
             pause = FIRST_PAUSE_SECONDS
-            if not inbox.events:
+            if not news:
                 await asyncio.sleep(IDLE_PAUSE_SECONDS)
 
 
-async def _deal_with(services: NodeServices, event: InboxEvent) -> None:
+class _Inbox:
+    """How far the inbox was read, and how far it has been dealt with."""
+
+    def __init__(self, services: NodeServices) -> None:
+        self._services = services
+        self._journal = MatchJournal(services.database, services.custody, services.clock)
+        self._read: int | None = None
+        self._settled: int | None = None
+        """The stored cursor."""
+        self._waiting: list[InboxEvent] = []
+        """Requests for which there was no trust file, in order. The stored cursor stays before the first of them."""
+
+    async def follow(self) -> bool:
+        """One poll. True when there was something new. Raises what the broker client raises."""
+        if self._read is None:
+            self._read = self._settled = await self._journal.cursor()
+        wait = TRUST_POLL_SECONDS if self._waiting else LONG_POLL_SECONDS
+        inbox = await self._services.broker.inbox(self._read, wait=wait)
+        self._waiting = [event for event in self._waiting if not await _dealt_with(self._services, event)]
+        await self._settle(self._read)
+        for event in inbox.events:
+            if event.seq <= self._read:
+                continue
+            if event.seq != self._read + 1:
+                raise ResponseUntrusted("the broker's inbox skips events")
+            if not await _dealt_with(self._services, event) and len(self._waiting) < MAX_WAITING:
+                self._waiting.append(event)
+            self._read = event.seq
+            await self._settle(self._read)
+        return bool(inbox.events)
+
+    async def _settle(self, read: int) -> None:
+        settled = self._waiting[0].seq - 1 if self._waiting else read
+        if settled != self._settled:
+            await self._journal.move_cursor(settled)
+            self._settled = settled
+
+
+async def _dealt_with(services: NodeServices, event: InboxEvent) -> bool:
+    """False for a request that cannot be verified before a trust file is installed."""
     try:
         if event.type is InboxEventType.AGREEMENT:
             await _agreement(services, event.agreement)
@@ -63,8 +108,14 @@ async def _deal_with(services: NodeServices, event: InboxEvent) -> None:
         if problem.status >= 500 or problem.status in (401, 429):
             raise
         _log.warning("event-passed-over", sequence=event.seq, code=problem.code)
-    except (ProtocolError, ProblemError) as error:
+    except ProblemError as problem:
+        if problem.code == NO_TRUST:
+            _log.warning("request-waits-for-trust", sequence=event.seq)
+            return False
+        _log.warning("event-passed-over", sequence=event.seq, code=problem.code)
+    except ProtocolError as error:
         _log.warning("event-passed-over", sequence=event.seq, error=type(error).__name__)
+    return True
 
 
 async def _agreement(services: NodeServices, agreement: str | None) -> None:

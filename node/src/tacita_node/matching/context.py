@@ -15,6 +15,9 @@ from tacita_protocol.session import SessionContext
 from tacita_protocol.statements.receipt import Software
 from tacita_protocol.tlog.trust import TrustPolicy
 
+NO_TRUST = "no-trust"
+"""Code of the problem that no trust file is installed."""
+
 _COMPONENTS = ("tacita-node", "tacita-protocol", "openmined-psi")
 
 
@@ -30,7 +33,7 @@ def current_trust(services: NodeServices) -> TrustPolicy:
     except TrustRefused as error:
         raise ProblemError(409, "trust-refused", "The installed trust file cannot be followed.") from error
     if trust is None:
-        raise ProblemError(409, "no-trust", "No trust file is installed yet, so no match can be verified.")
+        raise ProblemError(409, NO_TRUST, "No trust file is installed yet, so no match can be verified.")
     return trust
 
 
