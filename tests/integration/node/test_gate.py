@@ -102,6 +102,14 @@ async def test_an_auditor_only_reads(node: SingleNode) -> None:
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:tacita:problem:read-only")
 
 
+async def test_an_auditor_sees_no_hits(node: SingleNode) -> None:
+    token = await node.services.tokens.issue(Role.AUDITOR)
+    path = f"/v1/matches/{'ab' * 16}/hits"
+    answer = await node.client.get(path, headers={"authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:tacita:problem:analysts-only")
+    assert (await node.client.get(path)).status_code == 503, "an analyst gets to the matches, which do not run here"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [

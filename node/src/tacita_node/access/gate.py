@@ -1,7 +1,7 @@
 """The gate in front of the local API. Nothing behind it sees a request that it did not let through.
 
 1. The Host header must name this node: a web page that points its own name at 127.0.0.1 (DNS rebinding) gets nothing.
-2. Everything but /healthz needs a bearer token; an auditor's token only reads.
+2. Everything but /healthz needs a bearer token; an auditor's token only reads (and no hits: `require_analyst`).
 3. Only then is the body received, whole, within a limit of bytes and of time. The application gets it in one piece.
 4. A body that is not a source file is JSON, and passes the strict parser first (duplicate keys, integer range, depth).
 
@@ -13,6 +13,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tacita_node.access.tokens import Role
@@ -102,6 +103,12 @@ class Gate:
         if role is None:
             raise ProblemError(401, "token-needed", "Send a valid token: issue one with `tacita-node token`.")
         return role
+
+
+def require_analyst(request: Request) -> None:
+    """For what names people: raises a 403 problem unless the token is an analyst's."""
+    if request.state.role is not Role.ANALYST:
+        raise ProblemError(403, "analysts-only", "An auditor sees what was done, not what was found.")
 
 
 def _header(scope: Scope, name: bytes) -> list[str]:

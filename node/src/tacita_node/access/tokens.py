@@ -23,7 +23,7 @@ class Role(StrEnum):
     ANALYST = "analyst"
     """Everything that the local API offers."""
     AUDITOR = "auditor"
-    """Read, change nothing."""
+    """Read, change nothing; and not the hits of a match."""
 
 
 class TooManyTokens(Exception):
