@@ -20,7 +20,7 @@ from tacita_policies.decision import History
 from tacita_protocol.crypto.jcs import JSONValue, canonical_json
 from tacita_protocol.session import State
 from tacita_protocol.statements.reason import Reason
-from tacita_protocol.statements.vocabulary import Role
+from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Role
 
 DAY = 86_400
 HISTORY_SECONDS = 30 * DAY
@@ -129,7 +129,8 @@ class MatchJournal:
         )
         async with self._database.read() as session:
             matches, units = (await session.execute(query)).one()
-        return History(matches_30d=int(matches), units_30d=int(units))
+        # As far as a policy's input can say it; what is more than that is too much in any case.
+        return History(matches_30d=min(int(matches), MAX_ELEMENTS), units_30d=min(int(units), MAX_ELEMENTS))
 
     async def charged(self, agreement: str, *, days: int) -> int:
         """The units charged or reserved under an agreement, by its digest, in the last `days` days."""

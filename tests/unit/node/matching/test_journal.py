@@ -12,6 +12,7 @@ from tacita_node.matching.tables import MatchRow
 from tacita_node.services import NodeServices
 from tacita_protocol.session import State
 from tacita_protocol.statements.reason import Reason
+from tacita_protocol.statements.vocabulary import MAX_ELEMENTS
 from tests.support.broker_simulator import BrokerSimulator
 from tests.support.single_node import NOW, TestClock, enrolled, opened
 
@@ -112,3 +113,12 @@ async def test_history_counts_what_one_asker_had_in_thirty_days(tmp_path: Path) 
         await journal.begin(other)
         history = await journal.history("safe-harbour")
         assert (history.matches_30d, history.units_30d) == (2, 128)
+
+
+async def test_a_history_beyond_what_a_policy_can_be_told_is_told_as_the_most(tmp_path: Path) -> None:
+    async with journal_at(tmp_path / "a", TestClock()) as (journal, _):
+        for number in range(2):
+            large = row(f"{number:032x}", state=State.CLOSED)
+            large.units = MAX_ELEMENTS
+            await journal.begin(large)
+        assert (await journal.history("safe-harbour")).units_30d == MAX_ELEMENTS
