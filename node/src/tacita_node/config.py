@@ -43,7 +43,7 @@ class Limits(BaseModel):
     datasets: int = Field(default=1_000, ge=1, description="own datasets")
     tokens: int = Field(default=100, ge=1, description="local API tokens")
     agreements_pending: int = Field(default=32, ge=1, description="unsigned agreements kept from one partner")
-    agreements_pending_in_all: int = Field(default=1_000, ge=1, description="unsigned agreements kept")
+    agreements_pending_in_all: int = Field(default=1_000, ge=1, description="unsigned agreements kept from strangers")
     agreement_envelope_bytes: int = Field(default=64 * 2**10, ge=1, description="bytes of one signed agreement")
     partners: int = Field(default=1_000, ge=1, description="partners that a broker may list")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tacita_node.agreements.service import AgreementService
 from tacita_node.data.custody import CustodyEvent
 from tacita_node.identity import verify_card
 from tacita_protocol.api import Problem
@@ -355,6 +356,39 @@ async def test_pending_agreements_of_one_partner_are_bounded(pair: Pair) -> None
             await pair.ngo.services.agreements.received(offer)
     with pytest.raises(LimitExceeded):
         await pair.ngo.services.agreements.received(offer)
+
+
+async def test_what_strangers_pile_up_does_not_shut_out_a_confirmed_partner(pair: Pair) -> None:
+    await pair.confirm()
+    body = unverified(Agreement, await pair.propose())
+    limits = pair.ngo.services.settings.limits.model_copy(update={"agreements_pending_in_all": 3})
+    services = pair.ngo.services
+    agreements = AgreementService(
+        services.database,
+        own=services.identity.card,
+        key=services.identity.keys.signing,
+        custody=services.custody,
+        broker=services.broker,
+        clock=services.clock,
+        limits=limits,
+    )
+
+    def offer(number: int, asker: str) -> str:
+        parties = tuple(
+            party if party.partner == "harbour-ngo" else party.model_copy(update={"partner": asker})
+            for party in body.parties
+        )
+        changed = {
+            "agreement": f"{number:032x}",
+            "parties": tuple(sorted(parties, key=lambda party: party.partner)),
+        }
+        return sign_statement(body.model_copy(update=changed), bank_key(pair)).envelope
+
+    for number in range(3):
+        await agreements.received(offer(number, f"invented-{number}"))
+    with pytest.raises(LimitExceeded):
+        await agreements.received(offer(3, "invented-3"))
+    await agreements.received(offer(4, "north-bank"))
 
 
 async def test_a_new_card_ends_what_rested_on_the_old_one(pair: Pair) -> None:

@@ -212,7 +212,9 @@ class AgreementService:
         async with self._database.write() as session:
             of_peer = await session.scalar(pending.where(AgreementRow.peer == peer)) or 0
             of_all = await session.scalar(pending) or 0
-            if of_peer >= self._limits.agreements_pending or of_all >= self._limits.agreements_pending_in_all:
+            crowded = of_all >= self._limits.agreements_pending_in_all
+            # What strangers (or a broker that invents them) pile up does not shut out a confirmed partner.
+            if of_peer >= self._limits.agreements_pending or (crowded and card is None):
                 raise LimitExceeded("too many agreements wait for a signature here")
             session.add(row)
             await self._record("agreement-received", row, session)
