@@ -13,6 +13,7 @@ from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.crypto.storage import StorageCipher
 
 _NAMESPACE = re.compile(r"[a-z]{1,32}")
+_UNFINISHED = "~"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 
 
@@ -56,6 +57,14 @@ class BlobStore:
         directory = self._path(namespace, "x").parent
         return await asyncio.to_thread(_names, directory)
 
+    async def forget_unfinished(self) -> None:
+        """Removes what a crash left half-written. Only while nothing is put: at a start."""
+        await asyncio.to_thread(self._forget_unfinished)
+
+    def _forget_unfinished(self) -> None:
+        for leftover in self._directory.glob(f"*/{_UNFINISHED}*"):
+            leftover.unlink()
+
     def _path(self, namespace: str, name: str) -> Path:
         if _NAMESPACE.fullmatch(namespace) is None or _NAME.fullmatch(name) is None:
             raise ValueError(
@@ -66,7 +75,7 @@ class BlobStore:
     def _write(self, path: Path, namespace: str, name: str, data: bytes) -> None:
         ciphertext = self._cipher.encrypt(data, table=f"blob/{namespace}", row=name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.parent / f"~{random_hex(8)}"
+        temporary = path.parent / f"{_UNFINISHED}{random_hex(8)}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -99,4 +108,4 @@ def sync_directory(directory: Path) -> None:
 def _names(directory: Path) -> list[str]:
     if not directory.is_dir():
         return []
-    return sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("~"))
+    return sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith(_UNFINISHED))

@@ -107,7 +107,10 @@ async def open_services(
             decision_point = EmbeddedDecisionPoint(await asyncio.to_thread(_policies, directory))
             stack.push_async_callback(decision_point.close)
             await decision_point.start()
-        yield _assemble(directory, settings, identity, clock, database, client, workers, decision_point)
+        services = _assemble(directory, settings, identity, clock, database, client, workers, decision_point)
+        await services.blobs.forget_unfinished()
+        await services.datasets.forget_unrecorded()
+        yield services
 
 
 def _policies(directory: NodeDirectory) -> Bundle:

@@ -32,6 +32,18 @@ def test_what_was_put_is_got(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+def test_what_a_crash_left_half_written_is_forgotten(tmp_path: Path) -> None:
+    async def scene() -> None:
+        blobs = store(tmp_path)
+        await blobs.forget_unfinished()
+        await blobs.put("sources", "one", DATA)
+        (tmp_path / "blobs" / "sources" / "~0123456789abcdef").write_bytes(b"half")
+        await blobs.forget_unfinished()
+        assert [path.name for path in (tmp_path / "blobs" / "sources").iterdir()] == ["one"]
+
+    asyncio.run(scene())
+
+
 def test_files_are_private_and_encrypted(tmp_path: Path) -> None:
     asyncio.run(store(tmp_path).put("sources", "one", DATA))
     [file] = (path for path in tmp_path.rglob("*") if path.is_file())

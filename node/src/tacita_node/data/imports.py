@@ -100,6 +100,15 @@ class Importer:
             sealed = await asyncio.to_thread(self._seal, table, normalised, order, source)
             return await self._store(data, order, table, source, sealed)
 
+    async def forget_unrecorded(self) -> None:
+        """Deletes files that no import tells of: a crash came between the file and its record."""
+        async with self._one_at_a_time:
+            async with self._database.read() as session:
+                recorded = set(await session.scalars(select(SourceRow.blob)))
+            for name in await self._blobs.names(SOURCE_BLOBS):
+                if name not in recorded:
+                    await self._blobs.delete(SOURCE_BLOBS, name)
+
     def _read(self, data: bytes, order: ImportOrder) -> SourceTable:
         return read_source(
             data,

@@ -91,6 +91,10 @@ class DatasetService:
         """Imports a source file, all of it or nothing. Raises `ProblemError`."""
         return await self._importer.run(data, order)
 
+    async def forget_unrecorded(self) -> None:
+        """Destroys source files that a crash kept from being recorded as imported."""
+        await self._importer.forget_unrecorded()
+
     async def datasets(self) -> list[DatasetState]:
         """The own datasets by name."""
         async with self._database.read() as session:

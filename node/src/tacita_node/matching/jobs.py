@@ -18,6 +18,7 @@ from tacita_node.matching.job import MatchJob, Signals
 from tacita_node.matching.journal import RUNNING, MatchJournal
 from tacita_node.matching.recovery import abort_interrupted
 from tacita_node.matching.results import ResultStore
+from tacita_node.matching.transport import forget_all_frames
 from tacita_node.services import NodeServices
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.session import State
@@ -56,6 +57,7 @@ class MatchJobs:
 
     async def recover(self) -> None:
         """Takes up every unsettled match again. Call it once, before anything else."""
+        await forget_all_frames(self._services.blobs)
         for row in await self._journal.unsettled():
             await self._guarded("match-abort-failed", row.match, partial(self._abort_left, row.match))
             self.close(row.match)

@@ -10,7 +10,6 @@ from tacita_node.matching.endings import RESTARTED
 from tacita_node.matching.journal import RUNNING, MatchJournal
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.tables import MatchRow
-from tacita_node.matching.transport import forget_frames
 from tacita_node.services import NodeServices
 from tacita_protocol.api import LoggedDecision, parse_body
 from tacita_protocol.crypto.digest import Digest
@@ -31,7 +30,6 @@ async def abort_interrupted(
 ) -> None:
     """Ends a match that this process does not run. Its receipt is delivered by `closing` like any other."""
     await results.discard(row.match)
-    await forget_frames(services.blobs, row.match)
     receipt = aborted_receipt(row, services)
     await journal.advance(
         row.match,

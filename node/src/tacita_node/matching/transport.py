@@ -184,3 +184,9 @@ async def forget_frames(blobs: BlobStore, match: str) -> None:
     while await blobs.has(NAMESPACE, name := frame_name(match, sequence)):
         await blobs.delete(NAMESPACE, name)
         sequence += 1
+
+
+async def forget_all_frames(blobs: BlobStore) -> None:
+    """Deletes every outgoing frame, at a start: whatever match a frame was of, its keys are gone."""
+    for name in await blobs.names(NAMESPACE):
+        await blobs.delete(NAMESPACE, name)
