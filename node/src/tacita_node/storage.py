@@ -9,6 +9,8 @@ Every table of every feature registers on `Base.metadata`; `migrations/` holds w
 - `hide_parameters`: an error of the database never shows a value.
 """
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +30,9 @@ WRITER_WAIT_SECONDS = 60.0
 """How long a write waits for the other writes of this process."""
 
 READERS = 4
+
+CLOSE_SECONDS = 5.0
+"""How long closing waits for sessions that are still open."""
 
 HEAD = "0001"
 """The newest migration. A file that says this needs no migrating, so that Alembic need not even be imported."""
@@ -61,6 +66,9 @@ class Database:
         _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self._reading = async_sessionmaker(self._readers, expire_on_commit=False)
+        self._open = 0
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
@@ -68,19 +76,33 @@ class Database:
 
         It holds the only write lock: do nothing slow in it, nothing on the network, and never open a second one inside.
         """
-        async with self._writing() as session, session.begin():
+        async with self._counted(), self._writing() as session, session.begin():
             yield session
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """One consistent view of the database, which cannot write."""
-        async with self._reading() as session, session.begin():
+        async with self._counted(), self._reading() as session, session.begin():
             yield session
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Closes every connection, when the sessions that are open have ended: theirs would be left open for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._all_ended.wait()
         await self._writer.dispose()
         await self._readers.dispose()
+
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[None]:
+        self._open += 1
+        self._all_ended.clear()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._all_ended.set()
 
 
 def migrate(path: Path) -> None:

@@ -103,6 +103,22 @@ async def writers_wait_for_each_other(database: Database) -> None:
         assert await session.scalar(text("SELECT count(*) FROM datasets")) == 50
 
 
+async def closing_waits_for_sessions(database: Database) -> None:
+    entered = asyncio.Event()
+
+    async def write() -> None:
+        async with database.write() as session:
+            entered.set()
+            await asyncio.sleep(0.05)
+            session.add(DatasetRow(name="x", kind="phone", revision=0, created=0))
+
+    writing = asyncio.create_task(write())
+    await entered.wait()
+    await database.close()
+    assert writing.done()
+    await writing
+
+
 SCENES = {
     scene.__name__: scene
     for scene in (
@@ -111,6 +127,7 @@ SCENES = {
         errors_show_no_value,
         a_failed_block_leaves_nothing,
         writers_wait_for_each_other,
+        closing_waits_for_sessions,
     )
 }
 
