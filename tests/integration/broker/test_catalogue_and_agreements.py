@@ -116,7 +116,7 @@ def test_an_agreement_goes_there_and_back_and_into_the_log(tmp_path: Path) -> No
             assert (absent.status_code, foreign.content) == (404, absent.content)
             # A request that cites it: the policy is shown its terms.
             await requested(harness, bank, ngo, agreement=both.digest)
-            for _ in range(100):
+            for _ in range(500):
                 if harness.policy.asked:
                     break
                 await asyncio.sleep(0.02)

@@ -173,3 +173,18 @@ def test_too_many_open_matches_are_refused(tmp_path: Path) -> None:
             assert answer.status_code == 429
 
     asyncio.run(run())
+
+
+def test_a_grant_is_used_once_however_many_race(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            match = await requested(harness, bank, ngo)
+            await match.granted()
+            racers = [match.make_acceptance(policy=digest_of(bytes([number]))) for number in range(16)]
+            statuses = await asyncio.gather(*(match.say(ngo, "acceptance", racer) for racer in racers))
+            assert sorted(statuses) == [204] + [409] * 15
+            view = await match.view(bank)
+            assert view.acceptance == racers[statuses.index(204)].envelope
+
+    asyncio.run(run())

@@ -102,7 +102,7 @@ def test_a_broker_over_a_restored_database_does_not_start(tmp_path: Path) -> Non
             backup = database.read_bytes()
             await harness.start()
             await harness.partner("second-bank", PartnerKind.BANK)
-            for _ in range(100):
+            for _ in range(500):
                 if harness.services.log.sequencer.head.size == 4:
                     break
                 await asyncio.sleep(0.02)

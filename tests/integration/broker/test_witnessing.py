@@ -31,7 +31,7 @@ def size_of(news: WitnessNext | None) -> int:
 
 async def until_log_has(harness: BrokerHarness, size: int) -> None:
     """Wait until the log has this size."""
-    for _ in range(200):
+    for _ in range(500):
         if harness.services.log.sequencer.head.size >= size:
             return
         await asyncio.sleep(0.02)
@@ -111,7 +111,7 @@ def test_a_match_that_no_quorum_can_prove_holds_up_no_other(tmp_path: Path) -> N
             with pytest.raises(ConfigurationRefused, match="another trust file"):
                 await issue_trust(harness.directory.path, file, replace=False)
             await issue_trust(harness.directory.path, file, replace=True)
-            for _ in range(100):
+            for _ in range(500):
                 if harness.services.log.trust == trust:
                     break
                 await asyncio.sleep(0.02)

@@ -7,7 +7,7 @@ holder of the lease and the head that it starts from, and fails with `LeaseLost`
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -137,7 +137,8 @@ class LogStore:
             await session.execute(delete(LogStageRow))
 
 
-async def _one(session: AsyncSession, statement: "object") -> None:
-    result = await session.execute(statement)  # type: ignore[call-overload]  # narrowed below
+async def _one(session: AsyncSession, statement: Update) -> None:
+    """Execute an update that must change exactly one row."""
+    result = await session.execute(statement)
     if not isinstance(result, CursorResult) or result.rowcount != 1:
         raise LeaseLost("another broker has taken over the log")

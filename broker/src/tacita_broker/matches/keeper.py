@@ -145,6 +145,7 @@ class Keeper:
     async def _show_closing(self, match: str) -> None:
         async with self._database.read() as session:
             row = await session.get_one(MatchRow, match)
+        await self._relay.forget(match)  # also what a crash left without a row
         logged = await self._log.logged_entry(closing_reference(match), _disclosures(row.closing_disclosures))
         if logged is None:
             return
