@@ -18,7 +18,6 @@ from tacita_protocol.statements.statement import verify_statement
 from tacita_sdk.verify import open_log, verify_audit
 from tests.support.lying_broker import lying
 from tests.support.match_federation import IBANS, Member, Send, loaded_federation, until
-from tests.support.rogue import RogueResponder
 
 pytestmark = pytest.mark.anyio
 
@@ -150,27 +149,6 @@ async def test_a_changed_frame_ends_the_match_without_a_hit(tmp_path: Path) -> N
         assert (summary.state, summary.outcome, summary.hits) == ("aborted", "aborted", None)
         assert [reason.code for reason in summary.reasons] == ["peer-violation"]
         assert await bank.running.blobs.names("results") == []
-
-
-@pytest.mark.parametrize(
-    "message",
-    [b"", b"\x02" * 33, b"\xff" * (33 * 64), b"\x02" + bytes(32) + b"\x02" * 33 * 63, b"\x02" * (33 * 65)],
-    ids=["nothing", "one-point", "no-points", "all-alike", "one-too-many"],
-)
-async def test_a_peer_that_answers_nonsense_gains_nothing(tmp_path: Path, message: bytes) -> None:
-    async with loaded_federation(tmp_path) as federation:
-        bank, ngo = federation.bank, federation.ngo
-        await ngo.stop()
-        await ngo.start(jobs=False)
-        match = await federation.order()
-        rogue = RogueResponder(ngo, match)
-        await rogue.confirm()
-        await rogue.receive()
-        rogue.session.send_message(message, final=True)
-        await rogue.send()
-        summary = await bank.ended(match)
-        assert (summary.state, summary.outcome, summary.hits) == ("aborted", "aborted", None)
-        assert [reason.code for reason in summary.reasons] == ["peer-violation"]
 
 
 async def test_a_broker_that_is_away_for_a_while_costs_no_match(tmp_path: Path) -> None:
