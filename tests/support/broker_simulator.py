@@ -36,7 +36,7 @@ from tacita_protocol.statements.statement import Part, unverified
 from tacita_protocol.tlog.note import NoteSigner
 from tests.support.memory_log import key_named
 
-URL = "http://broker.test"
+URL = "https://broker.test"
 TOKEN_SECONDS = 600
 Answer = tuple[int, Part | None]
 

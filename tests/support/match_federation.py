@@ -41,9 +41,10 @@ from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDr
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
 
-URL = "http://broker.test:8440"
+URL = "https://broker.test:8440"
 PASSPHRASE = b"correct horse battery staple"
 BANK, NGO = "north-bank", "safe-harbour"
+INDEPENDENT_WITNESSES = ("north-witness", "south-witness")
 DEADLINE_SECONDS = 20.0
 
 IBANS = (
@@ -259,7 +260,7 @@ async def _trust(
     log = NoteVerifier.from_vkey(broker.settings.log_vkey)
     client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport))
     verifiers = {member.identity.partner: member.identity.witness.verifier for member in members}
-    for name in ("north-witness", "south-witness"):
+    for name in INDEPENDENT_WITNESSES:
         signer = CosignatureSigner(name, SigningKey.generate())
         verifiers[name] = signer.verifier
         memory = root / name
@@ -270,7 +271,7 @@ async def _trust(
         stop = asyncio.Event()
         task = asyncio.create_task(runner.run(stop))
         stack.push_async_callback(_ended, task, stop)
-    policy = federation_policy(log, verifiers, threshold=2)
+    policy = federation_policy(log, verifiers, threshold=2, counting=INDEPENDENT_WITNESSES)
     async with broker.database.write() as session:
         session.add(TrustFileRow(text=policy.text, issued=system_clock()))
     for member in members:

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _remote_only_on_purpose(self) -> Self:
-        if not _is_loopback(self.host) and not self.allowed_hosts:
+        if not is_loopback(self.host) and not self.allowed_hosts:
             raise ValueError("listening beyond this machine needs allowed_hosts: the names by which the node is called")
         return self
 
@@ -137,7 +137,8 @@ class NodeDirectory:
         return self.root / "blobs"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address reaches this machine only."""
     if host == "localhost":
         return True
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import httpx2
 
 from tacita_node.clock import Clock
-from tacita_node.config import DEFAULT_PORT, NodeDirectory
+from tacita_node.config import DEFAULT_PORT, NodeDirectory, is_loopback
 from tacita_node.identity import Identity, NodeKeys, PinnedBroker, load_card, write_private
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.errors import ProtocolError
@@ -24,7 +24,7 @@ from tacita_sdk.broker import BrokerClient
 from tacita_sdk.witness import WitnessStore
 
 _INVITATION = re.compile(r"[A-Za-z0-9_-]{32}\.([A-Za-z0-9_-]{43})")
-_BROKER_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
+_BROKER_URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 MAX_SLUG = 63
 
@@ -82,8 +82,11 @@ async def enrol(
     if directory.broker.exists():
         raise EnrolmentRefused("this directory holds an enrolled node already")
     key = key_of_invitation(invitation)
-    if _BROKER_URL.fullmatch(broker_url) is None:
+    address = _BROKER_URL.fullmatch(broker_url)
+    if address is None:
         raise EnrolmentRefused("a broker's address is https://host[:port] and nothing more")
+    if address[1] == "http" and not is_loopback(address[2].strip("[]")):
+        raise EnrolmentRefused("a broker on another machine is reached by https: http would show this node's tokens")
     _prepare(directory)
     keys, card = _keys_and_card(directory, application, passphrase, clock)
     broker = BrokerClient(

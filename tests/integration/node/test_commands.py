@@ -177,6 +177,7 @@ def install_trust(node: Path, broker: ServedBroker) -> None:
         ({"name": "\u202ebank"}, "name"),
         ({"broker": "http://127.0.0.1:1"}, "could not be reached"),
         ({"broker": "ftp://x"}, "http"),
+        ({"broker": "http://broker.example"}, "reached by https"),
         ({"passphrase-file": "/nonexistent"}, "cannot read"),
     ],
 )
