@@ -17,7 +17,7 @@ from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.files import make_directory_durably, write_durably
 from tacita_broker.log.files import LogFiles
 from tacita_broker.log.store import LogStore
-from tacita_broker.storage import Database, parse_url
+from tacita_broker.storage import Database, database_file, parse_url
 from tacita_protocol.crypto.keyfile import open_key_file, seal_key_file
 from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.crypto.randomness import random_bytes
@@ -116,6 +116,7 @@ class BrokerDirectory:
         )
         for folder in (self.path, self.blobs, self.log):
             make_directory_durably(folder, mode=0o700)
+        _make_private(database_file(url))
         await migrate(url)
         database = Database(url)
         try:
@@ -130,6 +131,14 @@ class BrokerDirectory:
         # The settings come last: a directory with them is a whole broker.
         write_durably(self.path / CONFIG_FILE, text.encode())
         return self.settings()
+
+
+def _make_private(database: Path) -> None:
+    """Make the file before SQLite does: who asks whom about what is nobody else's to read. Its journals follow it."""
+    try:
+        os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise ConfigurationRefused(f"the database cannot be made: {error.strerror}") from error
 
 
 def read_passphrase(file: Path | None) -> bytes:

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tacita_broker.access.tables import NonceRow
+from tacita_broker.directory import BrokerDirectory, NewBroker
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.inbox.tables import InboxRow
 from tacita_broker.storage import SCHEMA_HEAD, Base, Database, parse_url
@@ -25,6 +26,21 @@ def test_migrations_make_exactly_the_models_tables(template: Path) -> None:
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
     assert {table.__tablename__ for table in TABLES} == set(Base.metadata.tables)
+
+
+def test_a_new_brokers_database_and_keys_are_private(tmp_path: Path) -> None:
+    directory = BrokerDirectory(tmp_path)  # one that was there before, open to all
+    tmp_path.chmod(0o755)
+    new = NewBroker("hub", "Hub", "127.0.0.1", 8440, (), None)
+    asyncio.run(directory.create(new, b"passphrase"))
+    for name in ("broker.db", "keys.sealed", "blobs", "log"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_a_database_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    new = NewBroker("hub", "Hub", "127.0.0.1", 8440, (), f"sqlite:///{tmp_path / 'nowhere' / 'broker.db'}")
+    with pytest.raises(ConfigurationRefused, match="cannot be made: No such file"):
+        asyncio.run(BrokerDirectory(tmp_path / "broker").create(new, b"passphrase"))
 
 
 @pytest.mark.parametrize(
