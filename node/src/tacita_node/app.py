@@ -13,6 +13,7 @@ from tacita_node import problems
 from tacita_node.access.gate import Gate
 from tacita_node.agreements.routes import router as agreements_router
 from tacita_node.background import Background, background
+from tacita_node.connections import http_protocol
 from tacita_node.data.routes import router as data_router
 from tacita_node.matching.routes import router as matching_router
 from tacita_node.services import NodeServices, services_of
@@ -107,6 +108,8 @@ async def serve(services: NodeServices, listener: socket.socket, tasks: Mapping[
     """Serves the local API on a bound socket. True when a signal ended it, False when a background task failed."""
     config = uvicorn.Config(
         create_app(services),
+        http=http_protocol(services.settings.limits.header_seconds),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

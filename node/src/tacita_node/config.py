@@ -40,6 +40,7 @@ class Limits(BaseModel):
     import_seconds: float = Field(default=300.0, gt=0, description="time to receive a source file")
     body_bytes: int = Field(default=64 * 2**10, ge=1, description="bytes of any other request")
     body_seconds: float = Field(default=30.0, gt=0, description="time to receive any other request")
+    header_seconds: float = Field(default=10.0, gt=0, description="time to receive the headers of a request")
     datasets: int = Field(default=1_000, ge=1, description="own datasets")
     tokens: int = Field(default=100, ge=1, description="local API tokens")
     agreements_pending: int = Field(default=32, ge=1, description="unsigned agreements kept from one partner")

@@ -114,7 +114,11 @@ def test_init_run_token_and_stop(tmp_path: Path, broker: ServedBroker, passphras
     assert not any(modes.values()), modes
     token = json.loads(in_process("token", node, "--role", "analyst", "--json").stdout)["token"]
     log = (tmp_path / "log").open("w+")
-    running = subprocess.Popen([*NODE, "run", node, "--passphrase-file", passphrase], stderr=log)
+    running = subprocess.Popen(
+        [*NODE, "run", node, "--passphrase-file", passphrase],
+        stderr=log,
+        env={**os.environ, "TACITA_NODE_LIMITS__HEADER_SECONDS": "0.3"},
+    )
     try:
         with httpx2.Client(base_url=URL, headers={"authorization": f"Bearer {token}"}) as client:
             wait_until_healthy(client, running)
@@ -122,6 +126,7 @@ def test_init_run_token_and_stop(tmp_path: Path, broker: ServedBroker, passphras
             assert (status["fingerprint"], status["approved"], status["trust"]) == (facts["fingerprint"], True, False)
             second = in_process("run", node, "--passphrase-file", passphrase)
             assert (second.exit_code, "another process" in second.stderr) == (1, True)
+            assert_slow_headers_are_given_up()
             install_trust(node, broker)
             assert client.get("/v1/node").json()["trust"] is True
             time.sleep(0.5)  # inbox and witness are now waiting at the broker
@@ -148,6 +153,13 @@ def wait_until_healthy(client: httpx2.Client, process: subprocess.Popen[bytes]) 
         except httpx2.TransportError:
             time.sleep(0.1)
     raise AssertionError("the node did not come up")
+
+
+def assert_slow_headers_are_given_up() -> None:
+    for sent in (b"", b"GET /healthz HTTP/1.1\r\nhost"):
+        with socket.create_connection(("127.0.0.1", PORT), timeout=10) as connection:
+            connection.sendall(sent)
+            assert connection.recv(1) == b""
 
 
 def install_trust(node: Path, broker: ServedBroker) -> None:
