@@ -25,6 +25,7 @@ import httpx2
 from tacita_broker.administration import issue_trust
 from tacita_broker.app import create_app
 from tacita_broker.directory import BrokerDirectory, BrokerKeys, NewBroker, migrate
+from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.services import Running, Services, build
 from tacita_policies.decision import NOTHING, Decision, Entrypoint, MatchInput
 from tacita_protocol.api import EnrolRequest, WitnessNext, parse_body
@@ -201,17 +202,26 @@ class BrokerHarness:
         return partner
 
     async def issue_trust(
-        self, *, witnesses: Sequence[str] = (), threshold: int = 2, at_work: bool = True
+        self, *, witnesses: Sequence[str] = (), at_work: bool = True, any_two: bool = False
     ) -> TrustPolicy:
-        """Issue a trust file of the two independent witnesses and these partners; `at_work`: the former poll."""
+        """Issue a trust file of the two independent witnesses and these partners; `at_work`: the former poll.
+
+        Both independent ones make the quorum. With `any_two`, any two witnesses do: a file that no broker issues any
+        more, because its quorums need not overlap, but that must not let a match's parties prove their own match.
+        """
         verifiers = {witness.signer.name: witness.signer.verifier for witness in self.witnesses}
         for name in witnesses:
             verifiers[name] = self.partners[name].cosigner.verifier
         log = NoteVerifier.from_vkey(self.services.settings.log_vkey)
-        self.trust = federation_policy(log, verifiers, threshold=threshold)
-        file = self.directory.path / "issued"
-        file.write_text(self.trust.text)
-        await issue_trust(self.directory.path, file, replace=False)
+        independent = [witness.signer.name for witness in self.witnesses]
+        self.trust = federation_policy(log, verifiers, threshold=2, counting=None if any_two else independent)
+        if any_two:
+            async with self.services.database.write() as session:
+                session.add(TrustFileRow(text=self.trust.text, issued=self.clock()))
+        else:
+            file = self.directory.path / "issued"
+            file.write_text(self.trust.text)
+            await issue_trust(self.directory.path, file, replace=False)
         await eventually(lambda: self.services.log.trust)
         if at_work:
             self.start_witnesses()

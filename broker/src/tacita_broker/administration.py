@@ -85,4 +85,8 @@ def _read_trust(file: Path) -> TrustPolicy:
         raise ConfigurationRefused(f"the trust file is not one: {error}") from error
     if trust.quorum == NO_QUORUM:
         raise ConfigurationRefused("the trust file demands no witness, so its proofs would prove nothing")
+    if not trust.quorums_overlap:
+        raise ConfigurationRefused(
+            "two quorums of the trust file have no witness in common, so a forked log would verify on both sides"
+        )
     return trust

@@ -81,8 +81,8 @@ class Limits(BaseSettings):
     """Seconds that the other side has for its receipt once one side has aborted."""
     denial_closing_mean_seconds: float = Field(120.0, ge=0)
     """Mean of the random delay (seconds) before the closing entry of a denial."""
-    denial_closing_max_seconds: float = Field(3_600.0, ge=0)
-    """The delay's upper bound, in seconds."""
+    denial_closing_max_seconds: float = Field(3_600.0, ge=0, le=3_600.0)
+    """The delay's upper bound, in seconds; an audit expects every closing within two hours."""
     frames_per_match: int = Field(16_384, ge=1)
     """Frames per direction of one match."""
     relayed_bytes_per_match: int = Field(4 * 1024 * MIB, ge=MIB)

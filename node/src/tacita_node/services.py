@@ -1,6 +1,7 @@
 """Everything a running node consists of, opened in order and closed in reverse."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -114,7 +115,8 @@ async def open_services(
 
 
 def _policies(directory: NodeDirectory) -> Bundle:
-    return Bundle.load(directory.policies if directory.policies.is_dir() else None)
+    # A dangling link or a file under that name is no folder of own rules: loading it is refused, not left out.
+    return Bundle.load(directory.policies if os.path.lexists(directory.policies) else None)
 
 
 def _assemble(

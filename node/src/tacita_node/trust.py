@@ -53,6 +53,8 @@ def read_trust(data: bytes, *, log_vkey: str) -> TrustPolicy:
         raise TrustRefused("its log key is not the one of the broker that this node enrolled with")
     if policy.quorum == NO_QUORUM:
         raise TrustRefused("it asks for no witness at all, so it would prove nothing")
+    if not policy.quorums_overlap:
+        raise TrustRefused("two of its quorums have no witness in common, so a forked log would verify on both sides")
     return policy
 
 

@@ -49,11 +49,14 @@ class Bundle:
     rules: Mapping[Entrypoint, tuple[str, ...]]
 
     @classmethod
-    def load(cls, overrides: Path | None = None, *, shipped: Path | None = None) -> Self:
+    def load(
+        cls, overrides: Path | None = None, *, asked: Entrypoint = Entrypoint.NODE_RESPOND, shipped: Path | None = None
+    ) -> Self:
         """Read and check the shipped bundle, with an operator's own directory on top.
 
         Args:
             overrides: a directory of stricter rules.
+            asked: the question that this service asks: own rules that do not answer it would count for nothing.
             shipped: replaces the policies of this package.
 
         Raises:
@@ -70,8 +73,8 @@ class Bundle:
         own = dict(_read(overrides))
         _require_all_read(overrides, own.keys())
         bundle = cls._of(files | {f"{_OVERRIDES}{path}": data for path, data in own.items()})
-        if not any(rule.startswith(f"data.{LOCAL}.") for rules in bundle.rules.values() for rule in rules):
-            raise PolicyRefused("the directory of own policies answers no question, so none of it would count")
+        if not any(rule.startswith(f"data.{LOCAL}.") for rule in bundle.rules[asked]):
+            raise PolicyRefused("the own policies do not answer what this service asks, so none of them would count")
         return bundle
 
     @classmethod

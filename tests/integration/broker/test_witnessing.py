@@ -70,7 +70,7 @@ def test_a_matchs_own_parties_do_not_count(tmp_path: Path) -> None:
         async with broker_at(tmp_path, witness_pin_seconds=3600) as harness:
             bank = await harness.partner("first-bank", PartnerKind.BANK)
             ngo = await harness.partner("safe-harbour", PartnerKind.NGO)
-            trust = await harness.issue_trust(witnesses=[bank.name, ngo.name], threshold=2, at_work=False)
+            trust = await harness.issue_trust(witnesses=[bank.name, ngo.name], at_work=False, any_two=True)
             await ngo.put("/v1/datasets/accounts/1", StatementBody(envelope=dataset_card(ngo).envelope))
             match = await requested(harness, bank, ngo)
             await until_log_has(harness, 4)
@@ -184,6 +184,7 @@ def test_cosignatures_that_do_not_count(tmp_path: Path) -> None:
     ("change", "message"),
     [
         pytest.param(lambda text: text.replace("quorum witnesses", "quorum none"), "no witness", id="no quorum"),
+        pytest.param(lambda text: text.replace("witnesses 2", "witnesses 1"), "in common", id="two logs at once"),
         pytest.param(lambda text: text.replace("log test-broker", "log other-broker"), "not one", id="a broken key"),
         pytest.param(lambda _: "hello", "not one", id="no policy"),
     ],

@@ -43,7 +43,9 @@ def policy(*, log: str = "log", **witnesses: SigningKey) -> str:
         name.replace("_", "-"): CosignatureSigner(name.replace("_", "-"), key).verifier
         for name, key in witnesses.items()
     }
-    return federation_policy(NoteSigner("tacita.test/log", key_named(log)).verifier, verifiers, threshold=1).text
+    return federation_policy(
+        NoteSigner("tacita.test/log", key_named(log)).verifier, verifiers, threshold=len(verifiers)
+    ).text
 
 
 GOOD = policy(witness_one=key_named("one"), north_bank=KEYS.witness)
@@ -70,6 +72,7 @@ def test_a_newly_installed_file_counts_at_once(tmp_path: Path) -> None:
         (b"", "not a trust policy"),
         (b"\xff", "not a trust policy"),
         (GOOD.encode() + b"#" * 70_000, "at most"),
+        (GOOD.replace("group witnesses 2", "group witnesses 1").encode(), "in common"),
         (policy(log="another log", witness_one=key_named("one")).encode(), "log key"),
         (policy(witness_one=key_named("one"), north_bank=key_named("false")).encode(), "not this partner's"),
         (f"log {LOG.vkey}\nquorum none\n".encode(), "no witness"),

@@ -134,9 +134,9 @@ def test_own_rules_stay_in_their_place(tmp_path: Path, package: str) -> None:
 
 
 OWN_THAT_WOULD_NOT_COUNT = {
-    "a library that nothing asks": ({"rego/words.rego": "package tacita.local.lib.words\n\nx := 1\n"}, "no question"),
-    "data only": ({"data/limits.json": '{"about": "", "limits": 1}'}, "no question"),
-    "nothing": ({}, "no question"),
+    "a library that nothing asks": ({"rego/words.rego": "package tacita.local.lib.words\n\nx := 1\n"}, "do not answer"),
+    "data only": ({"data/limits.json": '{"about": "", "limits": 1}'}, "do not answer"),
+    "nothing": ({}, "do not answer"),
     "a rule outside rego/": ({"respond.rego": "package tacita.local.node.respond\n"}, "^respond.rego: own"),
     "a rule among the data": ({"data/respond.rego": "package tacita.local.node.respond\n"}, "^data/respond.rego: own"),
     "a name in capitals": ({"rego/RESPOND.REGO": "package tacita.local.node.respond\n"}, "^rego/RESPOND.REGO: own"),
@@ -146,7 +146,7 @@ OWN_THAT_WOULD_NOT_COUNT = {
 
 @pytest.mark.parametrize(("files", "reason"), OWN_THAT_WOULD_NOT_COUNT.values(), ids=OWN_THAT_WOULD_NOT_COUNT)
 def test_own_rules_that_would_not_count_are_refused(tmp_path: Path, files: dict[str, str], reason: str) -> None:
-    if "no question" not in reason:
+    if "do not answer" not in reason:
         files = files | {"rego/own.rego": f"package tacita.local.broker.match\n\nimport rego.v1\n\n{ANSWER}\n"}
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ def test_the_own_rules_load_and_decide(tmp_path: Path) -> None:
         await point.start()
         assert (await point.decide(Entrypoint.NODE_RESPOND, EXAMPLE)).obligations.max_elements == 23_171
         denied = await point.decide(Entrypoint.NODE_RESPOND, platform)
-        assert "bank-holiday" in {reason.code for reason in denied.reasons}
+        assert "no-platforms" in {reason.code for reason in denied.reasons}
         await point.close()
 
     asyncio.run(scene())

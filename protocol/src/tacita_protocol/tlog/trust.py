@@ -10,7 +10,7 @@ quorum <name>|none
 Stricter than the format where a federation needs no more: exactly one log, and `quorum none` opens no checkpoint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, Self
@@ -221,13 +221,19 @@ class _PolicyReader:
         return name in self.witnesses or name in self.groups
 
 
-def federation_policy(log: NoteVerifier, witnesses: Mapping[str, NoteVerifier], *, threshold: int) -> TrustPolicy:
-    """The trust policy of a federation in which any `threshold` of these witnesses make a quorum."""
+def federation_policy(
+    log: NoteVerifier,
+    witnesses: Mapping[str, NoteVerifier],
+    *,
+    threshold: int,
+    counting: Iterable[str] | None = None,
+) -> TrustPolicy:
+    """The trust policy of a federation in which any `threshold` of the `counting` witnesses (all) make a quorum."""
     names = sorted(witnesses)
     lines = [
         f"log {log.vkey}",
         *(f"witness {name} {witnesses[name].vkey}" for name in names),
-        f"group witnesses {threshold} {' '.join(names)}",
+        f"group witnesses {threshold} {' '.join(names if counting is None else sorted(counting))}",
         "quorum witnesses",
     ]
     return TrustPolicy.parse("".join(f"{line}\n" for line in lines))
