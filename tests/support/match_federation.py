@@ -45,7 +45,8 @@ URL = "https://broker.test:8440"
 PASSPHRASE = b"correct horse battery staple"
 BANK, NGO = "north-bank", "safe-harbour"
 INDEPENDENT_WITNESSES = ("north-witness", "south-witness")
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
+"""Far more than anything takes; a busy machine gets it."""
 
 IBANS = (
     "GB33BUKB20201555555555",

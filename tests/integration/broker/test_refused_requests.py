@@ -245,7 +245,7 @@ def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
                 "http_version": "1.1",
                 "scheme": "http",
             }
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await harness.app(scope, receive, send)  # type: ignore[arg-type]  # plain dicts are ASGI messages
             assert sent[0]["status"] == 408
 

@@ -200,7 +200,7 @@ def test_a_poll_is_answered_by_the_frame(tmp_path: Path) -> None:
             await match.run_to_open()
             waiting = asyncio.create_task(ngo.frame(match.id, "requester", 0, wait=25))
             await asyncio.sleep(0.1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 await bank.put_frame(match.id, "requester", 0, b"frame")
                 assert (await waiting).content == b"frame"
 
@@ -221,7 +221,7 @@ def test_closing_ends_polls_and_refuses_frames(tmp_path: Path) -> None:
             await match.relay("requester", b"frame")
             waiting = asyncio.create_task(ngo.frame(match.id, "requester", 1, wait=25))
             await asyncio.sleep(0.1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 await _close(match)
                 assert_problem(await waiting, 410)
             assert_problem(await bank.put_frame(match.id, "requester", 1, b"late"), 410)

@@ -19,6 +19,8 @@ class Messages:
         self.incoming = incoming
         self.sent: list[tuple[bytes, bool]] = []
         self.limits: list[int] = []
+        self.silent = asyncio.Event()
+        """Set while the engine waits for a message that does not come."""
 
     async def send_message(self, data: bytes, *, final: bool) -> None:
         self.sent.append((data, final))
@@ -26,6 +28,7 @@ class Messages:
     async def receive_message(self, max_bytes: int) -> bytes:
         self.limits.append(max_bytes)
         if not self.incoming:
+            self.silent.set()
             await asyncio.Event().wait()
         return self.incoming.pop(0)
 
@@ -66,8 +69,9 @@ def test_a_cancelled_match_closes_its_engine() -> None:
     closed = list[bool]()
 
     async def cancel() -> None:
-        task = asyncio.create_task(drive(engine(closed), workers=ThreadWorkers(), messages=Messages([])))
-        await asyncio.sleep(0.05)
+        messages = Messages([])
+        task = asyncio.create_task(drive(engine(closed), workers=ThreadWorkers(), messages=messages))
+        await messages.silent.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
