@@ -187,7 +187,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _write_secret(file: Path, text: str) -> None:
-    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as handle:
         handle.write(text)
 
