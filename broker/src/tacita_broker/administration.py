@@ -11,8 +11,8 @@ from tacita_broker.directory import BrokerDirectory
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.files import write_durably
 from tacita_broker.log.tables import TrustFileRow
-from tacita_broker.partners.enrolment import Enrolment
-from tacita_broker.partners.tables import PartnerRow
+from tacita_broker.partners.enrolment import Enrolment, check_witness_lines
+from tacita_broker.partners.tables import PartnerRow, PartnerStatus
 from tacita_broker.services import system_clock
 from tacita_broker.storage import Database
 from tacita_protocol.errors import ProtocolError
@@ -56,19 +56,13 @@ async def issue_trust(path: Path, file: Path, *, replace: bool) -> TrustPolicy:
                 return trust
             if issued is not None and not replace:
                 raise ConfigurationRefused("another trust file has been issued; give --replace if all partners know")
-            for row in await session.scalars(select(PartnerRow)):
-                _check_partner(trust, row.partner, row.witness_key)
+            # Those that wait for approval are checked when they get it: until then they can stop nothing.
+            for row in await session.scalars(select(PartnerRow).where(PartnerRow.status == PartnerStatus.APPROVED)):
+                check_witness_lines(trust, row.partner, row.witness_key)
             count = (await session.execute(select(func.count()).select_from(TrustFileRow))).scalar_one()
             session.add(TrustFileRow(id=count + 1, text=trust.text, issued=system_clock()))
     write_durably(BrokerDirectory(path).trust_file, trust.text.encode())
     return trust
-
-
-def _check_partner(trust: TrustPolicy, partner: str, witness_key: str) -> None:
-    """A partner cosigns under its own id and key only: otherwise it would count in the proofs of its own matches."""
-    for name, verifier in trust.witnesses.items():
-        if (name == partner) != (verifier.key.text == witness_key):
-            raise ConfigurationRefused("a witness line has a partner's id or key, but not both")
 
 
 def _read_trust(file: Path) -> TrustPolicy:

@@ -13,7 +13,7 @@ from tacita_protocol.statements.statement import sign_statement
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tacita_protocol.tlog.entry import open_card_entry
 from tacita_protocol.tlog.proof import LogProof
-from tests.support.broker_harness import BrokerHarness, broker_at
+from tests.support.broker_harness import WITNESSES, BrokerHarness, broker_at
 from tests.support.broker_partner import Partner, card_of
 
 
@@ -136,6 +136,21 @@ def test_approval_needs_the_right_fingerprint(tmp_path: Path) -> None:
             await enrolment.approve(bank.name, listed.fingerprint.replace(" ", "-").upper())
             await enrolment.approve(bank.name, None)
             assert (await bank.get("/v1/catalogue")).status_code == 200
+
+    asyncio.run(run())
+
+
+def test_a_partner_that_took_a_witnesss_name_is_not_approved_and_stops_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            first, second = WITNESSES
+            await harness.partner(first, PartnerKind.BANK, approve=False)
+            await harness.issue_trust()
+            await harness.partner(second, PartnerKind.BANK, approve=False)
+            for name in WITNESSES:
+                with pytest.raises(ConfigurationRefused, match="a witness line has a partner's id or key"):
+                    await harness.services.enrolment.approve(name, None)
+            await harness.partner("first-bank", PartnerKind.BANK)
 
     asyncio.run(run())
 

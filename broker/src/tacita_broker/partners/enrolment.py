@@ -10,6 +10,7 @@ from tacita_broker.access.nonces import use_nonce
 from tacita_broker.config import Settings
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.log.store import queue_entry
+from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.partners.tables import InvitationRow, PartnerRow, PartnerStatus
 from tacita_broker.problems import ProblemError, conflict, refused, too_many
 from tacita_broker.storage import Database
@@ -22,6 +23,7 @@ from tacita_protocol.statements.partner import PartnerCard, fingerprint
 from tacita_protocol.statements.statement import Signed, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tacita_protocol.tlog.entry import build_card_entry
+from tacita_protocol.tlog.trust import TrustPolicy
 
 SECRET_BYTES = 24
 CARD_AGE_SECONDS = 24 * 3600
@@ -122,7 +124,8 @@ class Enrolment:
     async def approve(self, partner: str, stated_fingerprint: str | None) -> ListedPartner:
         """Approve a pending partner and hand its card to the log. Approving twice changes nothing.
 
-        Raises `ConfigurationRefused` when there is no such partner, or its fingerprint is not the one stated.
+        Raises `ConfigurationRefused` when there is no such partner, its fingerprint is not the one stated, or the
+        trust file names a witness with its id or key, but not with both.
         """
         async with self._database.write() as session:
             row = await session.get(PartnerRow, partner)
@@ -134,6 +137,9 @@ class Enrolment:
                     "the fingerprint is not that of the enrolled card: do not approve it before you know why"
                 )
             if row.status == PartnerStatus.PENDING.value:
+                issued = await session.scalar(select(TrustFileRow.text).order_by(TrustFileRow.id.desc()).limit(1))
+                if issued is not None:
+                    check_witness_lines(TrustPolicy.parse(issued), row.partner, row.witness_key)
                 now = self._clock()
                 row.status, row.approved = PartnerStatus.APPROVED.value, now
                 card = _card(row)
@@ -154,6 +160,16 @@ class Enrolment:
         count = (await session.execute(select(func.count()).select_from(PartnerRow))).scalar_one()
         if count >= self._settings.partners:
             raise too_many("too-many-partners", "The federation takes no more partners.")
+
+
+def check_witness_lines(trust: TrustPolicy, partner: str, witness_key: str) -> None:
+    """A partner cosigns under its own id and key only: otherwise it would count in the proofs of its own matches.
+
+    Raises `ConfigurationRefused`.
+    """
+    for name, verifier in trust.witnesses.items():
+        if (name == partner) != (verifier.key.text == witness_key):
+            raise ConfigurationRefused("a witness line has a partner's id or key, but not both")
 
 
 def card_reference(card: Signed[PartnerCard]) -> str:
