@@ -97,6 +97,10 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
         assert listed.matches == (shown,)
         hits = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits")).content)
         assert {hit.value for hit in hits.hits} == set(IBANS[2:4])
+        auditor = {"authorization": f"Bearer {await federation.bank.running.tokens.issue(Role.AUDITOR)}"}
+        for path in ("/v1/matches", f"/v1/matches/{match}"):
+            audited = await client.get(path, headers=auditor)
+            assert (audited.status_code, '"hits":null' in audited.text) == (200, True)
         exported = await client.get("/v1/audit/export")
         assert not any(iban.encode() in exported.content for iban in IBANS)
         assert len(AuditExport.model_validate_json(exported.content).matches) == 1

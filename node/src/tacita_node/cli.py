@@ -135,7 +135,7 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
 @app.command()
 def token(
     directory: Directory,
-    role: Annotated[str, typer.Option(help="analyst (everything) or auditor (reads only).")],
+    role: Annotated[str, typer.Option(help="analyst (everything) or auditor (reads, but no hits).")],
     as_json: AsJson = False,
 ) -> None:
     """Issue a token of the local API. It is shown this once; the node keeps a hash.

@@ -23,7 +23,7 @@ class Role(StrEnum):
     ANALYST = "analyst"
     """Everything that the local API offers."""
     AUDITOR = "auditor"
-    """Read, change nothing; and not the hits of a match."""
+    """Read, change nothing; and see neither the hits of a match nor their number."""
 
 
 class TooManyTokens(Exception):

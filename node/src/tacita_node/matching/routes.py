@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-from tacita_node.access.gate import require_analyst
+from tacita_node.access.gate import by_analyst, require_analyst
 from tacita_node.matching.export import audit_export
 from tacita_node.matching.service import MatchService
 from tacita_node.problems import ProblemError
@@ -26,13 +26,13 @@ async def order(request: Request, order: MatchOrder) -> MatchSummary:
 @router.get("/v1/matches")
 async def matches(request: Request) -> MatchList:
     """The newest matches, newest first."""
-    return MatchList(matches=tuple(await _matches(request).matches()))
+    return MatchList(matches=tuple(_shown(request, one) for one in await _matches(request).matches()))
 
 
 @router.get("/v1/matches/{match}")
 async def match(request: Request, match: Match) -> MatchSummary:
     """One match."""
-    return await _matches(request).match(match)
+    return _shown(request, await _matches(request).match(match))
 
 
 @router.get("/v1/matches/{match}/hits")
@@ -46,6 +46,11 @@ async def hits(request: Request, match: Match) -> Hits:
 async def export(request: Request) -> AuditExport:
     """Every signed statement and proof of this node's matches, for an offline verifier."""
     return await audit_export(services_of(request))
+
+
+def _shown(request: Request, match: MatchSummary) -> MatchSummary:
+    """The summary, for an auditor without the number of hits: that is what was found."""
+    return match if by_analyst(request) else match.model_copy(update={"hits": None})
 
 
 def _matches(request: Request) -> MatchService:
