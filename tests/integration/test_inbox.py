@@ -8,6 +8,7 @@ import pytest
 from tacita_node.broker_link import inbox
 from tacita_node.matching.journal import MatchJournal
 from tacita_protocol.api import Inbox
+from tests.support.lying_broker import lying, unwitnessed, with_decision
 from tests.support.match_federation import Member, Send, loaded_federation, until
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +71,23 @@ async def test_a_request_waits_for_the_trust_file_and_agreements_do_not_wait_for
         ngo.directory.trust.write_bytes(trust)
         assert (await federation.bank.ended(match)).outcome == "completed"
         await until_moved(ngo, before)
+
+
+async def test_nothing_is_kept_of_a_strangers_request_that_the_log_does_not_know(tmp_path: Path) -> None:
+    async with loaded_federation(tmp_path, agreed=False) as federation:
+        bank, ngo = federation.bank, federation.ngo
+        await bank.running.agreements.partners.confirm(ngo.identity.partner, ngo.identity.fingerprint)
+        ngo.line.on = lying(
+            federation,
+            lambda view: with_decision(
+                view, lambda decision: decision.model_copy(update={"logged": unwitnessed(decision.logged)})
+            ),
+        )
+        before = await cursor_of(ngo)
+        match = await federation.order()
+        await until_granted(bank, match)
+        await until_moved(ngo, before)
+        assert await ngo.matches.matches() == []
 
 
 async def until_granted(member: Member, match: str) -> None:

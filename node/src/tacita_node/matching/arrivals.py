@@ -43,6 +43,7 @@ class _Arrival:
 
     request: Signed[MatchRequest]
     peer: Signed[PartnerCard]
+    confirmed: bool
     context: SessionContext
     session: ResponderSession
 
@@ -92,7 +93,7 @@ class Arrivals:
         claimed = unverified(MatchRequest, view.request)
         if claimed.match != view.match:
             raise PeerViolation("the request is about another match", field="match")
-        peer = await self._card_of(claimed.requester)
+        peer, confirmed = await self._card_of(claimed.requester)
         key = VerifyKey.from_text(peer.body.signing_key)
         request = verify_statement(MatchRequest, view.request, key)
         card = await services.datasets.published_card(claimed.dataset, claimed.epoch)
@@ -108,13 +109,13 @@ class Arrivals:
                 claimed.engines, receiver_count=claimed.padded_count, sender_count=sender_count
             ),
         )
-        return _Arrival(request, peer, context, ResponderSession(context, view.request))
+        return _Arrival(request, peer, confirmed, context, ResponderSession(context, view.request))
 
-    async def _card_of(self, partner: str) -> Signed[PartnerCard]:
-        """The confirmed card of an asker, or the one that the broker shows for it."""
+    async def _card_of(self, partner: str) -> tuple[Signed[PartnerCard], bool]:
+        """The confirmed card of an asker and True, or the one that the broker shows for it and False."""
         confirmed = await self._services.agreements.confirmed_card(partner)
         if confirmed is not None:
-            return confirmed
+            return confirmed, True
         try:
             view = await self._services.broker.partner(partner)
         except BrokerProblem as problem:
@@ -124,7 +125,7 @@ class Arrivals:
         card = verify_card(view.card)
         if card.body.partner != partner:
             raise PeerViolation("the card is another partner's", field="partner")
-        return card
+        return card, False
 
     async def _begin(self, arrival: _Arrival, decision: LoggedDecision) -> None:
         data = canonical_json(decision.model_dump(mode="json"))
@@ -133,8 +134,11 @@ class Arrivals:
             [event] = arrival.session.receive(MessageKind.DECISION, data, self._services.clock())
         except ProtocolError as error:
             _log.error("decision-not-proven", match=match, error=type(error).__name__)
-            await self._journal.begin(self._aborted(arrival))
-            self._jobs.close(match)
+            if arrival.confirmed:
+                await self._journal.begin(self._aborted(arrival))
+                self._jobs.close(match)
+            # Of a stranger's request that the log does not know nothing is kept: a broker that invents partners could
+            # make any number of them, and each would be waited for until there is room for no other.
             return
         if not isinstance(event, Granted):
             raise RuntimeError("a responder's session takes grants only")
