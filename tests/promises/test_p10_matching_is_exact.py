@@ -12,7 +12,8 @@ import pytest
 from tacita_protocol.crypto.random_arrays import random_tokens
 from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.psi.buckets import padded_count
-from tacita_protocol.psi.engine import ENGINE_NAMES, RunParameters, Task, engine_named, run_locally
+from tacita_protocol.psi.engine import RunParameters, Task, run_locally
+from tacita_protocol.psi.engines import ENGINE_NAMES, engine_named
 
 PAIRS = 100
 PAIRS_PER_TEST = 10

@@ -10,7 +10,8 @@ from tacita_node.trust import TrustRefused
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.identifiers.token import SESSION_ID_SIZE
-from tacita_protocol.psi.engine import ENGINE_NAMES, RunParameters, engine_named
+from tacita_protocol.psi.engine import RunParameters
+from tacita_protocol.psi.engines import ENGINE_NAMES, engine_named
 from tacita_protocol.session import SessionContext
 from tacita_protocol.statements.receipt import Software
 from tacita_protocol.tlog.trust import TrustPolicy

@@ -23,7 +23,8 @@ from tacita_protocol.api import MatchView
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.frames import Direction
 from tacita_protocol.errors import ProtocolError
-from tacita_protocol.psi.engine import Engine, RunParameters, engine_named
+from tacita_protocol.psi.engine import Engine, RunParameters
+from tacita_protocol.psi.engines import engine_named
 from tacita_protocol.session import MessageKind, RequesterSession, ResponderSession, State
 from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.reason import Reason

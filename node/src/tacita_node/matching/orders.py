@@ -14,7 +14,7 @@ from tacita_protocol.crypto.digest import Digest, hkdf_sha256, hmac_sha256
 from tacita_protocol.crypto.keys import SealingKey, VerifyKey
 from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.errors import ProtocolError
-from tacita_protocol.psi.engine import ENGINE_NAMES
+from tacita_protocol.psi.engines import ENGINE_NAMES
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.partner import PartnerCard

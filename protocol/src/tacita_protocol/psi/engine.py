@@ -19,15 +19,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tacita_protocol.errors import LimitExceeded, MalformedMessage
+from tacita_protocol.errors import LimitExceeded
 from tacita_protocol.identifiers.token import SESSION_ID_SIZE, Tokens
 from tacita_protocol.statements.vocabulary import Mode as Mode  # re-exported: what the receiver learns
 
 MAX_CHUNKS = 1024
 """Tasks at once that a host may ask for."""
-
-ENGINE_NAMES = ("ecdh",)
-"""Engines of this version, best first."""
 
 
 class Security(StrEnum):
@@ -128,19 +125,6 @@ class Engine(Protocol):
 
     def max_message_bytes(self, p: RunParameters) -> int:
         """Bytes of the longest message of either side."""
-
-
-def engine_named(name: str) -> Engine:
-    """The engine of this name.
-
-    Raises:
-        MalformedMessage: this version has none of that name.
-    """
-    if name == "ecdh":
-        from tacita_protocol.psi.ecdh import EcdhEngine  # on first use: the command line must not load the library
-
-        return EcdhEngine()
-    raise MalformedMessage("no engine of this name", field="engine")
 
 
 def run_locally(

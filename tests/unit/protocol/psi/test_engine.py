@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 
 from tacita_protocol.errors import LimitExceeded, MalformedMessage
 from tacita_protocol.psi.engine import (
-    ENGINE_NAMES,
     Action,
     Compute,
     Receive,
     RunParameters,
     Send,
     Task,
-    engine_named,
     run_locally,
 )
+from tacita_protocol.psi.engines import ENGINE_NAMES, engine_named
 
 GOOD: dict[str, Any] = {
     "session_id": bytes(32),
