@@ -283,6 +283,8 @@ def _verify(federation: Federation, members: tuple[Member, ...], tally: Tally) -
     report = json.loads(answer)
     for step in report["steps"]:
         print(f"  {step['step']:>2}  {step['name']}: {step['proved']}")
+    print(f"  Again, yourself: .venv/bin/tacita audit verify {' '.join(exports)} \\")
+    print(f"    --log {federation.log_directory} --trust {federation.trust_file}")
     tally.verified = report["verified"] is True
     tally.log_size = int((federation.log_directory / "checkpoint").read_text(encoding="utf-8").splitlines()[1])
 
