@@ -15,8 +15,6 @@ from tests.support.canary import Canaries
 from tests.support.federation import RunningPair, running_pair
 from tests.support.identifiers import accounts, phones
 
-pytestmark = pytest.mark.xdist_group("p01")  # one federation serves all of them
-
 COUNT = 1_000
 SHARED = 40
 BANK_PHONES, NGO_PHONES = phones(COUNT), phones(COUNT, start=COUNT - SHARED)
