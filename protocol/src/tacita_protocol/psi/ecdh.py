@@ -8,7 +8,7 @@ element it is charged for; it does not prove that the sender used one key and it
     1 bind, pad, shuffle, blind    request  ->   1 bind, pad, blind
     2                           <- setup           the setup: sorted, so that its order tells nothing
     3                           <- response      2 check the request, blind it again, in its order
-    4 check both, unblind the response, look each point up in the setup
+    4 check both, unblind the response (or blind the setup, if it is the smaller one), look each point up in the setup
 
 Each message is a concatenation of compressed points. Chunks are cut by position and computed under one key per run. All
 that touches every element, hashing included, happens inside tasks: the thread that drives the engine only moves bytes.
@@ -62,7 +62,7 @@ class EcdhEngine:
         _check_limits(tokens, p)
         key = openmined.new_key()
         padded, groups, group_of_row = yield from _one(_prepare, tokens, p.receiver_count)
-        request = b"".join((yield _blinding(openmined.blinded_request, key, padded, p)))
+        request = b"".join((yield _blinding(key, padded, p)))
         _check_own(request, p.receiver_count)
         yield Send(request, final=True)
 
@@ -70,9 +70,14 @@ class EcdhEngine:
         response: bytes = yield Receive(POINT_SIZE * p.receiver_count)
         yield from _one(_check_answer, request, setup, response, p.sender_count, p.receiver_count)
 
-        unblinded = b"".join((yield _reblinding("response", openmined.inverse(key), response, p)))
-        _check_own(unblinded, p.receiver_count)
-        rows: NDArray[np.int64] = yield from _one(_hits, unblinded, setup, groups, group_of_row)
+        # Both sets must come under the same keys: take ours off the response, or put it on the setup, whichever is less.
+        if p.receiver_count <= p.sender_count:
+            response = b"".join((yield _reblinding("response", openmined.inverse(key), response, p)))
+            _check_own(response, p.receiver_count)
+        else:
+            setup = b"".join((yield _reblinding("setup", key, setup, p)))
+            _check_own(setup, p.sender_count)
+        rows: NDArray[np.int64] = yield from _one(_hits, response, setup, groups, group_of_row)
         return rows
 
     def send(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, int]:
@@ -87,7 +92,7 @@ class EcdhEngine:
         _check_limits(tokens, p)
         key = openmined.new_key()
         padded, _, _ = yield from _one(_prepare, tokens, p.sender_count)
-        chunks = yield _blinding(openmined.blinded_setup, key, padded, p)
+        chunks = yield _blinding(key, padded, p)
         setup: bytes = yield from _one(_merge, tuple(chunks))
         _check_own(setup, p.sender_count)
         yield Send(setup)
@@ -120,10 +125,10 @@ def _one(function: Callable[..., Any], *arguments: Any) -> Generator[Action, Any
     return result
 
 
-def _blinding(function: Callable[[bytes, list[str]], bytes], key: bytes, padded: Tokens, p: RunParameters) -> Compute:
+def _blinding(key: bytes, padded: Tokens, p: RunParameters) -> Compute:
     return Compute(
         tuple(
-            Task(_bind_and_blind, (function, key, padded[start:end], p.session_id, p.run, p.partition))
+            Task(_bind_and_blind, (key, padded[start:end], p.session_id, p.run, p.partition))
             for start, end in _bounds(len(padded), p.chunks)
         )
     )
@@ -161,14 +166,12 @@ def _prepare(tokens: Tokens, count: int) -> tuple[Tokens, NDArray[np.int64], NDA
     return padded[order], groups[order], group_of_row
 
 
-def _bind_and_blind(
-    blind: Callable[[bytes, list[str]], bytes], key: bytes, tokens: Tokens, session_id: bytes, run: int, partition: int
-) -> bytes:
+def _bind_and_blind(key: bytes, tokens: Tokens, session_id: bytes, run: int, partition: int) -> bytes:
     bound = bind_tokens(tokens, session_id=session_id, run=run, partition=partition)
     text = bound.tobytes().hex()
     width = 2 * bound.shape[1]
     try:
-        return blind(key, [text[start : start + width] for start in range(0, len(text), width)])
+        return openmined.blinded(key, [text[start : start + width] for start in range(0, len(text), width)])
     except RuntimeError:  # what the library raises; its text could quote an element
         raise EngineFailure("the library could not blind our own elements") from None
 
@@ -216,10 +219,10 @@ def _blind_again(field: str, key: bytes, points: bytes) -> bytes:
 
 
 def _hits(
-    unblinded: bytes, setup: bytes, groups: NDArray[np.int64], group_of_row: NDArray[np.int64]
+    response: bytes, setup: bytes, groups: NDArray[np.int64], group_of_row: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The rows of the receiver's tokens whose unblinded point is in the setup."""
-    hit_groups = groups[contained(_rows(unblinded), _rows(setup))]
+    """The rows of the receiver's tokens whose point is in the setup, both under the same keys."""
+    hit_groups = groups[contained(_rows(response), _rows(setup))]
     return np.flatnonzero(np.isin(group_of_row, hit_groups[hit_groups != _DUMMY])).astype(np.int64)
 
 

@@ -16,7 +16,6 @@ LIBRARY = f"openmined-psi {openmined.__version__}"
 """Name and version of the library, for receipts."""
 
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (FIPS 186-4 D.1.2.3)
-_UNUSED_FALSE_POSITIVE_RATE = 2**-40  # the exact data structure has none, the call demands one
 
 
 class PointRejected(Exception):
@@ -28,15 +27,11 @@ def new_key() -> bytes:
     return bytes(openmined.client.CreateWithNewKey(reveal_intersection=True).GetPrivateKeyBytes())
 
 
-def blinded_setup(key: bytes, elements: list[str]) -> bytes:
-    """H(element)^key of each of the sender's distinct elements, packed, in the library's (sorted) order."""
-    server = openmined.server.CreateFromKey(key, reveal_intersection=True)
-    setup = server.CreateSetupMessage(_UNUSED_FALSE_POSITIVE_RATE, len(elements), elements, openmined.DataStructure.RAW)
-    return b"".join(setup.raw.encrypted_elements)
+def blinded(key: bytes, elements: list[str]) -> bytes:
+    """H(element)^key of each distinct element, packed, in their order: what either side sends of its own.
 
-
-def blinded_request(key: bytes, elements: list[str]) -> bytes:
-    """H(element)^key of each of the receiver's distinct elements, packed, in their order."""
+    A setup of the library holds the same points, sorted; sorting chunks that are merged and sorted again is work twice.
+    """
     request = openmined.client.CreateFromKey(key, reveal_intersection=True).CreateRequest(elements)
     return b"".join(request.encrypted_elements)
 

@@ -20,10 +20,12 @@ def sort_rows(rows: Rows) -> Rows:
 
 def strictly_ascending(rows: Rows) -> bool:
     """Whether each row is bytewise greater than the one before it."""
-    columns = _columns(rows)
-    undecided = np.ones(max(len(rows) - 1, 0), dtype=np.bool_)
-    for column in columns:
-        before, after = column[:-1], column[1:]
+    first = _first_word(rows)
+    if np.any(first[:-1] > first[1:]):
+        return False
+    tied = np.flatnonzero(first[:-1] == first[1:])
+    undecided = np.ones(len(tied), dtype=np.bool_)
+    for before, after in zip(_columns(rows[tied]), _columns(rows[tied + 1]), strict=True):
         if np.any(undecided & (before > after)):
             return False
         undecided &= before == after
@@ -48,12 +50,27 @@ def group_equal(rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def contained(rows: Rows, others: Rows) -> NDArray[np.bool_]:
     """For each of `rows` whether it is one of `others`."""
-    _, group_of_row = group_equal(np.concatenate((rows, others)))
-    return np.isin(group_of_row[: len(rows)], group_of_row[len(rows) :])
+    first, first_of_others = _first_word(rows), _first_word(others)
+    found = np.isin(first, first_of_others)
+    # Candidates agree in eight bytes with some other row; only they are compared whole.
+    candidates = rows[found]
+    _, group_of_row = group_equal(np.concatenate((candidates, others[np.isin(first_of_others, first[found])])))
+    found[found] = np.isin(group_of_row[: len(candidates)], group_of_row[len(candidates) :])
+    return found
 
 
 def _order(rows: Rows) -> NDArray[np.int64]:
-    return np.lexsort(_columns(rows)[::-1]).astype(np.int64, copy=False)  # lexsort: the last key is the first to count
+    first = _first_word(rows)
+    order = np.argsort(first)
+    ordered = first[order]
+    if np.any(ordered[1:] == ordered[:-1]):  # equal rows, or a peer's: hashes and points differ in eight bytes
+        order = np.lexsort(_columns(rows)[::-1])  # the last key is the first to count
+    return order.astype(np.int64, copy=False)
+
+
+def _first_word(rows: Rows) -> NDArray[np.uint64]:
+    """The first eight bytes of each row as a number, which compares as they do."""
+    return np.ascontiguousarray(rows[:, :8]).view(">u8").ravel().astype(np.uint64)
 
 
 def _columns(rows: Rows) -> list[NDArray[np.uint64]]:

@@ -203,9 +203,9 @@ def test_a_failure_of_the_library_names_no_element() -> None:
     steps = ENGINE.send(random_tokens(64), p)
     (prepare,) = compute(next(steps)).tasks
     task = compute(steps.send(inline((prepare,)))).tasks[0]
-    function, _key, *rest = task.arguments
+    _key, *rest = task.arguments
     with pytest.raises(EngineFailure) as caught:
-        task.function(function, bytes(32), *rest)  # zero is no key
+        task.function(bytes(32), *rest)  # zero is no key
     assert caught.value.__suppress_context__
 
 
@@ -235,3 +235,13 @@ def test_more_elements_than_the_engine_takes_are_refused() -> None:
     for steps in (ENGINE.receive(random_tokens(1), p), ENGINE.send(random_tokens(1), p)):
         with pytest.raises(LimitExceeded):
             next(steps)
+
+
+def test_blinding_yields_the_points_of_the_librarys_own_setup() -> None:
+    key = openmined.new_key()
+    elements = [row.tobytes().hex() for row in random_tokens(70)]
+    server = library.server.CreateFromKey(key, reveal_intersection=True)
+    setup = server.CreateSetupMessage(1e-9, len(elements), elements, library.DataStructure.RAW)
+    ours = openmined.blinded(key, elements)
+    width = openmined.POINT_SIZE
+    assert sorted(ours[i : i + width] for i in range(0, len(ours), width)) == list(setup.raw.encrypted_elements)
