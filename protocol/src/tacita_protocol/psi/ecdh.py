@@ -70,7 +70,7 @@ class EcdhEngine:
         response: bytes = yield Receive(POINT_SIZE * p.receiver_count)
         yield from _one(_check_answer, request, setup, response, p.sender_count, p.receiver_count)
 
-        # Both sets must come under the same keys: take ours off the response, or put it on the setup, whichever is less.
+        # Both sets must come under the same keys: ours comes off the response or onto the setup, whichever is less.
         if p.receiver_count <= p.sender_count:
             response = b"".join((yield _reblinding("response", openmined.inverse(key), response, p)))
             _check_own(response, p.receiver_count)
