@@ -17,19 +17,13 @@ from tacita_protocol.crypto.httpsig import (
     VerifiedRequest,
     content_digest,
     sign_request,
-    sign_response,
     verify_request,
-    verify_response,
 )
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.errors import SignatureInvalid
+from tests.support.signed_request import HEADERS, KEY, NONCE, NOW, OTHER, PARTS, Headers
 
-NOW = 1_700_000_000
-NONCE = "0123456789abcdef0123456789abcdef"
-KEY, OTHER, BROKER = (SigningKey.from_seed(bytes([n]) * 32) for n in (1, 2, 3))
 KEYS = {"north-bank": KEY.verify_key, "south-ngo": OTHER.verify_key}
-PARTS = RequestParts("POST", "broker.example:8443", "/v1/matches", "a=b&c=%20", "application/json", b'{"v":1}')
-HEADERS = sign_request(PARTS, KEY, keyid="north-bank", now=NOW, nonce=NONCE)
 COMPONENTS = ["@method", "@authority", "@path", "@query", "content-digest", "content-type"]
 PARAMS: dict[str, Any] = {
     "created": NOW,
@@ -39,8 +33,6 @@ PARAMS: dict[str, Any] = {
     "alg": "ed25519",
     "tag": "tacita-request-v1",
 }
-
-Headers = dict[str, str]
 
 
 def check(parts: RequestParts, headers: Headers, now: int = NOW) -> VerifiedRequest:
@@ -333,78 +325,3 @@ def test_our_own_mistakes_are_programming_errors() -> None:
         sign_request(PARTS, KEY, keyid="north bank", now=NOW)
     with pytest.raises(ValueError, match="nonce"):
         sign_request(PARTS, KEY, keyid="north-bank", now=NOW, nonce="short")
-
-
-RESPONSE = sign_response(201, b"ok", request=PARTS, request_headers=HEADERS, key=BROKER, keyid="broker", now=NOW)
-
-
-def response_reason(
-    *,
-    status: int = 201,
-    body: bytes = b"ok",
-    headers: Headers = RESPONSE,
-    request: RequestParts = PARTS,
-    request_headers: Headers = HEADERS,
-    key: SigningKey = BROKER,
-    keyid: str = "broker",
-    now: int = NOW,
-) -> str:
-    with pytest.raises(SignatureInvalid) as caught:
-        verify_response(
-            status,
-            body,
-            headers,
-            request=request,
-            request_headers=request_headers,
-            key=key.verify_key,
-            keyid=keyid,
-            now=now,
-        )
-    return caught.value.reason
-
-
-def test_a_good_response() -> None:
-    assert RESPONSE["signature-input"] == (
-        'tacita=("@status" "content-digest" "@method";req "@path";req "@query";req "signature";req)'
-        f';created={NOW};expires={NOW + 60};keyid="broker";alg="ed25519";tag="tacita-response-v1"'
-    )
-    verify_response(
-        201,
-        b"ok",
-        RESPONSE,
-        request=PARTS,
-        request_headers=HEADERS,
-        key=BROKER.verify_key,
-        keyid="broker",
-        now=NOW,
-    )
-
-
-def test_a_response_answers_one_request() -> None:
-    again = sign_request(PARTS, KEY, keyid="north-bank", now=NOW)
-    assert response_reason(request_headers=again) == "signature"
-    assert response_reason(request=replace(PARTS, path="/v1/other")) == "signature"
-    assert response_reason(request=replace(PARTS, method="PUT")) == "signature"
-    assert response_reason(request=replace(PARTS, query="")) == "signature"
-    assert response_reason(request_headers={}) == "header"
-
-
-def test_a_response_has_one_status_body_and_signer() -> None:
-    assert response_reason(status=200) == "signature"
-    assert response_reason(body=b"no") == "content-digest"
-    assert response_reason(body=b"no", headers={**RESPONSE, "content-digest": content_digest(b"no")}) == "signature"
-    assert response_reason(key=OTHER) == "signature"
-    assert response_reason(keyid="other-broker") == "keyid"
-    assert response_reason(now=NOW + 61) == "expired"
-    assert response_reason(headers={}) == "header"
-    assert response_reason(headers={**HEADERS, "content-digest": content_digest(b"ok")}) == "tag"
-
-
-def test_a_response_is_no_request() -> None:
-    assert reason(PARTS, {**RESPONSE, "content-digest": HEADERS["content-digest"]}) == "tag"
-
-
-def test_only_answers_to_signed_requests_are_signed() -> None:
-    with pytest.raises(SignatureInvalid) as caught:
-        sign_response(200, b"", request=PARTS, request_headers={}, key=BROKER, keyid="broker", now=NOW)
-    assert caught.value.reason == "header"
