@@ -15,18 +15,21 @@ setup: $(STAMP)
 # uv (pinned and hashed in the lock like everything else) installs in seconds; where it cannot reach the index that pip
 # is configured for, pip does the same work. Members are editable and bring no dependencies of their own.
 $(STAMP): $(INPUTS)
-	$(PYTHON) -m venv $(VENV)
-	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Tacita needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@echo "Setting up $(VENV)/ ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --offline $(MEMBERS:%=-e ./%) \
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --offline $(MEMBERS:%=-e ./%) \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
-	$(BIN)/python -m compileall -q $(VENV)/lib $(MEMBERS:%=%/src) || true
-	touch $@
+	@$(BIN)/python -m compileall -q $(MEMBERS:%=%/src)
+	@touch $@
 
 demo: setup
-	$(BIN)/python -m deploy.demo.run $(if $(KEEP),--keep)
+	@$(BIN)/python -m deploy.demo.run $(if $(KEEP),--keep)
 
 test: setup
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
