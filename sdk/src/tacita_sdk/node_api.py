@@ -176,6 +176,8 @@ class AgreementSummary(NodeModel):
     digest: HexDigest
     not_before: int
     not_after: int
+    units: int
+    period_days: int
     terms: tuple[TermDraft, ...]
     approved_by: tuple[Text, ...]
     their_approvers: tuple[Text, ...]

@@ -95,6 +95,16 @@ async def test_proposed_received_signed(pair: Pair) -> None:
     assert [sender for sender, _ in pair.broker.agreements] == ["north-bank", "harbour-ngo"]
 
 
+async def test_who_is_asked_to_sign_sees_the_cap_and_the_validity(pair: Pair) -> None:
+    await pair.confirm()
+    envelope = await pair.propose()
+    await pair.ngo.services.agreements.received(envelope)
+    signs = unverified(Agreement, envelope)
+    [shown] = (await pair.ngo.client.get("/v1/agreements")).json()["agreements"]
+    assert (shown["units"], shown["period_days"]) == (signs.caps.units, signs.caps.period_days)
+    assert (shown["not_before"], shown["not_after"]) == (signs.not_before, signs.not_after)
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -125,6 +125,8 @@ def _agreement(known: KnownAgreement, own: str) -> AgreementSummary:
             "digest": known.digest,
             "not_before": known.body.not_before,
             "not_after": known.body.not_after,
+            "units": known.body.caps.units,
+            "period_days": known.body.caps.period_days,
             "terms": tuple(_term(term) for term in known.body.terms),
             "approved_by": people[own],
             "their_approvers": people[known.peer],

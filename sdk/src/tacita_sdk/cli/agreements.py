@@ -74,7 +74,8 @@ def list_(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as
 
     with connect(node_url, token_file) as node:
         rows = node.agreements()
-    show_rows(rows, as_json=as_json, columns=COLUMNS, empty="No agreement yet: `tacita agreements propose FILE`.")
+    empty = "No agreement yet: `tacita agreements propose FILE`."
+    show_rows(rows, as_json=as_json, columns=COLUMNS, empty=empty, times=("not_before", "not_after"))
 
 
 @app.command("show", epilog="Example: tacita agreements show 6b1f…")
@@ -104,13 +105,21 @@ def sign(
 def _show(body: "AgreementSummary", *, as_json: bool) -> None:
     from tacita_sdk.cli.output import show
 
-    lines = [
+    show(body, as_json=as_json, lines=lines_of(body))
+
+
+def lines_of(body: "AgreementSummary") -> list[str]:
+    """An agreement for a person: everything that a signature under it binds to."""
+    from tacita_sdk.cli.output import in_utc
+
+    return [
         f"{body.agreement} with {body.peer}: {body.state}",
         *(
             f"  {term.owner}/{term.dataset} ({term.kind}): {', '.join(term.modes)} by {', '.join(term.engines)} "
             f"for {', '.join(term.purposes)} on {', '.join(term.legal_bases)}; result to {', '.join(term.result_to)}"
             for term in body.terms
         ),
+        f"  at most {body.units} padded elements in {body.period_days} days; "
+        f"from {in_utc(body.not_before)} until {in_utc(body.not_after)}",
         f"  approved here by {', '.join(body.approved_by)}; there by {', '.join(body.their_approvers)}",
     ]
-    show(body, as_json=as_json, lines=lines)

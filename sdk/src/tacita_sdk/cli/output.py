@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 import typer
 from pydantic import BaseModel
@@ -22,18 +23,28 @@ def show(body: BaseModel, *, as_json: bool, lines: Iterable[str]) -> None:
         typer.echo(line)
 
 
-def show_rows(rows: Sequence[BaseModel], *, as_json: bool, columns: Sequence[str], empty: str) -> None:
-    """Print bodies as a JSON array, or the named columns of them as an aligned table."""
+def show_rows(
+    rows: Sequence[BaseModel], *, as_json: bool, columns: Sequence[str], empty: str, times: Sequence[str] = ()
+) -> None:
+    """Print bodies as a JSON array, or the named columns of them as an aligned table; `times` are unix seconds."""
     if as_json:
         typer.echo(json.dumps([row.model_dump(mode="json", by_alias=True) for row in rows]))
         return
     if not rows:
         typer.echo(empty)
         return
-    cells = [list(columns)] + [[_cell(getattr(row, column)) for column in columns] for row in rows]
+    cells = [list(columns)] + [
+        [in_utc(getattr(row, column)) if column in times else _cell(getattr(row, column)) for column in columns]
+        for row in rows
+    ]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     for line in cells:
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def in_utc(seconds: int) -> str:
+    """Unix seconds as a date and time."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def explain_failure(error: Exception) -> tuple[str, int]:
