@@ -1,15 +1,19 @@
 """`tacita data`: import, look at and publish what this node holds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect
 
+if TYPE_CHECKING:
+    from tacita_sdk.node_api import ImportReport
+
 app = typer.Typer(help="Import, list and publish this node's own data.", no_args_is_help=True)
 
 Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.")]
+_REGION_REASONS = frozenset({"needs-region", "unknown-country"})
 
 
 @app.command("import", epilog="Example: tacita data import customers.csv --dataset phones --kind phone --column mobile")
@@ -28,14 +32,21 @@ def import_(
 
     with connect(node_url, token_file) as node:
         report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=region)
+    show(report, as_json=as_json, lines=lines_of_import(report))
+
+
+def lines_of_import(report: "ImportReport") -> list[str]:
+    """An import for a person. The source's id is always said: hits name it instead of the file."""
     lines = [
-        f"{report.accepted} of {report.rows} rows imported into {report.dataset}; "
-        f"{report.duplicates} duplicates, {report.rejected} rejected.",
+        f"{report.accepted} of {report.rows} rows imported into {report.dataset} as source {report.source}; "
+        f"duplicates: {report.duplicates}, rejected: {report.rejected}.",
         *(f"  line {reject.line}: {reject.reason}" for reject in report.rejects_preview),
     ]
     if report.rejected > len(report.rejects_preview):
         lines.append(f"  all of them: tacita data rejects --dataset {report.dataset} --source {report.source}")
-    show(report, as_json=as_json, lines=lines)
+    if any(reject.reason in _REGION_REASONS for reject in report.rejects_preview):
+        lines.append("  National spellings need the two-letter code of their country, such as --region GB (not UK).")
+    return lines
 
 
 @app.command("list", epilog="Example: tacita data list")

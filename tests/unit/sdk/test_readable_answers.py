@@ -1,0 +1,63 @@
+"""What a person reads in answers that the commands print."""
+
+from tacita_sdk.cli.agreements import lines_of
+from tacita_sdk.cli.data import lines_of_import
+from tacita_sdk.node_api import AgreementSummary, ImportReport, RejectedLine, TermDraft
+
+AGREEMENT = AgreementSummary(
+    agreement="6b" * 16,
+    peer="harbour-ngo",
+    state="received",
+    digest="0" * 64,
+    not_before=1_795_499_134,
+    not_after=1_803_275_134,
+    units=26_000,
+    period_days=30,
+    terms=(
+        TermDraft(
+            owner="north-bank",
+            dataset="phones",
+            kind="phone",
+            purposes=("victim-protection",),
+            legal_bases=("gdpr-6-1-d",),
+        ),
+    ),
+    approved_by=("director-1",),
+    their_approvers=("compliance-4",),
+)
+
+
+def test_an_agreement_says_everything_that_is_signed() -> None:
+    text = "\n".join(lines_of(AGREEMENT))
+    assert "at most 26000 padded elements in 30 days" in text
+    assert "from 2026-11-24 05:45:34 UTC until 2027-02-22 05:45:34 UTC" in text
+
+
+def test_an_import_names_its_source_because_hits_do() -> None:
+    report = ImportReport(
+        dataset="phones",
+        kind="phone",
+        source="3f" * 16,
+        rows=3,
+        accepted=2,
+        duplicates=0,
+        rejected=1,
+        rejects_preview=(RejectedLine(line=4, reason="invalid"),),
+    )
+    first, *others = lines_of_import(report)
+    assert "source " + "3f" * 16 in first
+    assert others == ["  line 4: invalid"]
+
+
+def test_an_import_that_took_nothing_names_the_usual_remedy() -> None:
+    report = ImportReport(
+        dataset="phones",
+        kind="phone",
+        source="3f" * 16,
+        rows=1,
+        accepted=0,
+        duplicates=0,
+        rejected=1,
+        rejects_preview=(RejectedLine(line=2, reason="needs-region"),),
+    )
+    assert any("--region" in line for line in lines_of_import(report))
