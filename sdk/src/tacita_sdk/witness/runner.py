@@ -49,6 +49,7 @@ class WitnessRunner:
         self._clock = clock
         self._report = report
         self._undelivered = True
+        self._refused_with: int | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a poll under way is broken off. Raises WitnessStateError or OSError."""
@@ -113,8 +114,11 @@ class WitnessRunner:
             # A conflict: the broker has gone on or has this line. Anything else, for example a trust file that does not
             # name this witness yet, may change; so it is tried again.
             if problem.status != _BROKER_HAS_IT:
-                self._report("witness.not-accepted")
+                if problem.status != self._refused_with:  # once, for it comes every few seconds and may last for ever
+                    self._report("witness.not-accepted")
+                self._refused_with = problem.status
                 return
         else:
             self._report("witness.cosigned")
         self._undelivered = False
+        self._refused_with = None

@@ -120,6 +120,19 @@ def test_hands_over_again_until_taken(tmp_path: Path) -> None:
     assert [body.size for body in broker.posted] == [1, 1, 1]
 
 
+def test_a_refusal_that_lasts_is_reported_once(tmp_path: Path) -> None:
+    broker, events = Broker(), list[str]()
+    broker.answers = [422, 422, 422, 409]
+
+    async def work(runner: WitnessRunner, _witness: Witness) -> None:
+        for _ in range(4):
+            await runner.step()
+
+    run(work, broker, tmp_path, events)
+    assert events == ["witness.not-accepted"]
+    assert [body.size for body in broker.posted] == [1, 1, 1, 1]
+
+
 def test_hands_over_again_after_a_restart(tmp_path: Path) -> None:
     broker, events = Broker(), list[str]()
     broker.answers = [503]
