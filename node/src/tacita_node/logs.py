@@ -9,7 +9,6 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Mapping
 from types import TracebackType
 from typing import TextIO
 
@@ -147,8 +146,3 @@ class _Forwarder(logging.Handler):
             fields["places"] = places_of(record.exc_info[1])
         log: FilteringBoundLogger = structlog.get_logger()
         log.log(record.levelno, "library-message", **fields)
-
-
-def fields_allowed() -> Mapping[str, frozenset[str]]:
-    """The two lists, for the canary test and the docs."""
-    return {"numbers": NUMBERS, "codes": CODES}

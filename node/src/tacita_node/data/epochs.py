@@ -18,7 +18,7 @@ from tacita_node.data.records import RecordSealer
 from tacita_node.data.tables import DatasetRow, EpochRow, RecordRow
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
-from tacita_protocol.crypto.digest import Digest, constant_time_equal, hkdf_sha256
+from tacita_protocol.crypto.digest import Digest, hkdf_sha256
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.errors import DecryptionFailed
 from tacita_protocol.identifiers.kind import Kind
@@ -153,13 +153,6 @@ class Epochs:
         tokens = np.frombuffer(packed[:border], dtype=np.uint8).reshape(row.count, TOKEN_BYTES)
         ids = np.frombuffer(packed[border:], dtype="<i8").astype(np.int64)
         return _snapshot(dataset, row.epoch, row.normaliser, tokens, ids, row.padded_size, Digest(row.commitment))
-
-    async def check_commitment(self, snapshot: EpochSnapshot) -> None:
-        """Recomputes a commitment from the tokens. Raises `DecryptionFailed` when it is not the epoch's."""
-        seed = self._seed(snapshot.dataset, snapshot.epoch)
-        again = await asyncio.to_thread(commitment, snapshot.tokens, seed)
-        if not constant_time_equal(again.encode(), snapshot.commitment.encode()):
-            raise DecryptionFailed("an epoch's tokens are not the ones that were committed to")
 
     def _seed(self, dataset: str, epoch: int) -> bytes:
         return hkdf_sha256(self._commitment_key, b"tacita/commitment-seed/v1\0" + f"{dataset}\0{epoch}".encode())
