@@ -5,7 +5,9 @@ their default answers is replaced.
 """
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -61,7 +63,7 @@ async def _of_problem(_request: Request, error: Exception) -> Response:
 
 async def _of_validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-    fields = sorted({_field(item["type"], item["loc"]) for item in error.errors()})[:MAX_NAMED_FIELDS]
+    fields = sorted({_field(item["type"], item["loc"]) + _wanted(item) for item in error.errors()})[:MAX_NAMED_FIELDS]
     return problem(422, "invalid-request", f"The request is not in the agreed form: {', '.join(fields)}.")
 
 
@@ -70,6 +72,18 @@ def _field(kind: str, location: tuple[int | str, ...]) -> str:
     shown = list(location[:-1] if kind == "extra_forbidden" else location)
     names = [str(part) for part in shown if isinstance(part, int) or _FIELD.fullmatch(part)]
     return ".".join(names) + (" (unknown field)" if kind == "extra_forbidden" else "")
+
+
+def _wanted(item: Mapping[str, Any]) -> str:
+    # What our own models declare may be shown; the input that does not fit it may not.
+    context = item.get("ctx", {})
+    match item["type"]:
+        case "enum" | "literal_error":
+            return f" (expected: {context['expected']})"
+        case "string_pattern_mismatch":
+            return f" (expected form: {context['pattern']})"
+        case _:
+            return ""
 
 
 async def _of_http(_request: Request, error: Exception) -> Response:

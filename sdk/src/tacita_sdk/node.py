@@ -93,18 +93,23 @@ class Node:
     # -- data ---------------------------------------------------------------------------------------------------------
 
     def import_csv(
-        self, file: Path, *, dataset: str, kind: str, column: str | None = None, region: str | None = None
+        self,
+        file: Path,
+        *,
+        dataset: str,
+        kind: str,
+        column: str | None = None,
+        region: str | None = None,
+        delimiter: str | None = None,
     ) -> ImportReport:
         """Import one column of a CSV file into an own dataset; all of it or, on any error, none of it.
 
         `column` names the header (the node takes the only column when there is one); `region` (ISO alpha-2) is what
-        national spellings are read in. Lines that hold no valid identifier are counted and kept as rejects.
+        national spellings are read in; `delimiter` is comma, semicolon or tab, found out when None. Lines that hold no
+        valid identifier are counted and kept as rejects.
         """
-        query = {"kind": kind}
-        if column is not None:
-            query["column"] = column
-        if region is not None:
-            query["region"] = region
+        options = {"column": column, "region": region and region.upper(), "delimiter": delimiter}
+        query = {"kind": kind} | {name: value for name, value in options.items() if value is not None}
         return self._call(
             ImportReport,
             "POST",

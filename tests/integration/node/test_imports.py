@@ -106,6 +106,18 @@ async def test_a_bad_file_is_named_and_nothing_is_imported(
         assert await node.services.blobs.names("sources") == []
 
 
+async def test_a_wrong_option_names_what_is_expected_and_not_what_came(tmp_path: Path) -> None:
+    clock, broker = clock_and_broker()
+    async with running(tmp_path, broker, clock=clock) as node:
+        query = "kind=telephone&region=%2B447911000001"
+        answer = await node.client.post(f"/v1/datasets/suspects/imports?{query}", content=b"phone\n1\n", headers=CSV)
+        detail = answer.json()["detail"]
+        assert "query.kind (expected: 'phone' or 'account')" in detail
+        assert "query.region (expected form: ^[A-Z]{2}$)" in detail
+        assert "telephone" not in detail
+        assert "447911000001" not in detail
+
+
 async def test_another_kind_is_refused(tmp_path: Path) -> None:
     clock, broker = clock_and_broker()
     async with running(tmp_path, broker, clock=clock) as node:

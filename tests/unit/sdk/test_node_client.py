@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -46,6 +47,21 @@ def test_every_request_carries_the_token() -> None:
     with node_answering(answer) as node:
         assert node.matches() == ()
     assert seen == ["Bearer secret-token"]
+
+
+def test_an_import_sends_what_was_said_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("phone\n")
+    asked: list[dict[str, str]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(dict(request.url.params))
+        report = {"dataset": "p", "kind": "phone", "source": "3f" * 16, "rows": 0, "accepted": 0, "duplicates": 0}
+        return httpx2.Response(200, json={**report, "rejected": 0, "rejects_preview": []})
+
+    with node_answering(answer) as node:
+        node.import_csv(tmp_path / "people.csv", dataset="p", kind="phone")
+        node.import_csv(tmp_path / "people.csv", dataset="p", kind="phone", region="gb", delimiter="semicolon")
+    assert asked == [{"kind": "phone"}, {"kind": "phone", "region": "GB", "delimiter": "semicolon"}]
 
 
 def test_a_problem_document_becomes_its_code_and_sentence() -> None:

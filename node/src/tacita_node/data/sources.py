@@ -131,10 +131,12 @@ def _detect(text: str, column: str | None, limits: Limits) -> Delimiter:
         if len(holding) == 1:
             return holding[0]
         if len(holding) > 1:
-            raise SourceRefused("delimiter-unclear", "More than one delimiter fits the header; state which one it is.")
+            raise SourceRefused(
+                "delimiter-unclear", "More than one delimiter fits the header; name it with --delimiter."
+            )
     splitting = [candidate for candidate, header in headers.items() if len(header) > 1]
     if len(splitting) > 1:
-        raise SourceRefused("delimiter-unclear", "More than one delimiter fits the header; state which one it is.")
+        raise SourceRefused("delimiter-unclear", "More than one delimiter fits the header; name it with --delimiter.")
     return splitting[0] if splitting else Delimiter.COMMA
 
 
@@ -199,11 +201,11 @@ class _Lines(Iterator[str]):
 def _column(header: list[str], column: str | None) -> int:
     if column is None:
         if len(header) > 1:
-            raise SourceRefused("column-needed", f"The file has {len(header)} columns; state which one to read.")
+            raise SourceRefused("column-needed", f"The file has {len(header)} columns; name one with --column.")
         return 0
     found = _positions(header, column)
     if not found:
-        raise SourceRefused("column-missing", "The header has no column of the stated name.")
+        raise SourceRefused("column-missing", "The header has no column of the name given with --column.")
     if len(found) > 1:
         raise SourceRefused("column-repeated", "The header has the stated column more than once.")
     return found[0]

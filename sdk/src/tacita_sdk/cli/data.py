@@ -23,6 +23,7 @@ def import_(
     kind: Annotated[str, typer.Option(help="phone or account.")],
     column: Annotated[str | None, typer.Option(help="Header of the column; needed when there are several.")] = None,
     region: Annotated[str | None, typer.Option(help="Country in which national spellings are read, e.g. GB.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="comma, semicolon or tab; found out when not given.")] = None,
     node_url: NodeUrl = DEFAULT_NODE_URL,
     token_file: TokenFile = None,
     as_json: AsJson = False,
@@ -31,7 +32,7 @@ def import_(
     from tacita_sdk.cli.output import show
 
     with connect(node_url, token_file) as node:
-        report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=region)
+        report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=region, delimiter=delimiter)
     show(report, as_json=as_json, lines=lines_of_import(report))
 
 
