@@ -72,7 +72,7 @@ def _read_trust(file: Path) -> TrustPolicy:
             raise ConfigurationRefused("the trust file is too large")
         trust = TrustPolicy.parse(data.decode())
     except OSError as error:
-        raise ConfigurationRefused(f"the trust file cannot be read: {type(error).__name__}") from error
+        raise ConfigurationRefused(f"the trust file {file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationRefused("the trust file is not text") from error
     except ProtocolError as error:

@@ -89,7 +89,7 @@ class BrokerDirectory:
                 SigningKey.from_seed(secrets["signing"]), SigningKey.from_seed(secrets["log"]), secrets["token"]
             )
         except OSError as error:
-            raise ConfigurationRefused(f"{self.key_file} cannot be read: {type(error).__name__}") from error
+            raise ConfigurationRefused(f"{self.key_file} cannot be read: {error.strerror}") from error
         except (ProtocolError, KeyError) as error:
             raise ConfigurationRefused(f"{self.key_file}: wrong passphrase, or the file was changed") from error
 
@@ -153,7 +153,7 @@ def read_passphrase(file: Path | None) -> bytes:
     try:
         passphrase = file.read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        raise ConfigurationRefused(f"the passphrase file cannot be read: {type(error).__name__}") from error
+        raise ConfigurationRefused(f"the passphrase file {file} cannot be read: {error.strerror}") from error
     if not passphrase:
         raise ConfigurationRefused("the passphrase file is empty")
     return passphrase

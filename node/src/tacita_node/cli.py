@@ -179,7 +179,7 @@ def trust(
         as_json,
         {"digest": policy.digest, "origin": policy.origin, "witnesses": sorted(policy.witnesses)},
         f"Installed for the log {policy.origin}, witnesses: {', '.join(sorted(policy.witnesses))}.\n"
-        f"Digest, to be compared over another channel:\n  {policy.digest}",
+        f"SHA-256 of the file, to be compared over another channel:\n  {policy.digest}",
     )
 
 

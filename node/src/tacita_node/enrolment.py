@@ -130,7 +130,9 @@ def _keys_and_card(
     if directory.card.exists():
         card = load_card(directory, keys)
         if _card_body(application, keys, issued=card.body.issued) != card.body:
-            raise EnrolmentRefused("this directory was begun with other particulars: repeat them, or choose a new one")
+            raise EnrolmentRefused(
+                "this directory was begun with other particulars: give the same options again, or another directory"
+            )
         return keys, card
     card = sign_statement(_card_body(application, keys, issued=clock()), keys.signing)
     write_private(directory.card, card.envelope.encode("ascii") + b"\n")

@@ -189,7 +189,7 @@ def test_an_address_in_use_is_a_sentence(broker: Process) -> None:
         (("invite", "BROKER", "--kind", "pirate"), "bank"),
         (("approve", "BROKER", "nobody"), "no partner with this id"),
         (("trust", "BROKER", "nowhere"), "cannot be read"),
-        (("run", "BROKER", "--passphrase-file", "nowhere"), "passphrase file"),
+        (("run", "BROKER", "--passphrase-file", "nowhere"), "passphrase file nowhere"),
         (("init", "BROKER", "--name", "Again"), "passphrase"),
     ],
 )

@@ -91,6 +91,12 @@ def test_a_draft_that_does_not_fit_names_the_fields_and_not_their_values(tmp_pat
     assert "+447911000001" not in done.stderr
 
 
+def test_a_malformed_target_of_a_match_is_named_by_its_option() -> None:
+    order = ("--dataset", "phones", "--purpose", "p", "--basis", "b", "--case", "c")
+    done = tacita("match", "run", "--with", "haven", *order, TACITA_NODE=NOBODY)
+    assert (done.returncode, "not well formed: --with\n" in done.stderr) == (2, True)
+
+
 def test_an_audit_that_cannot_be_verified_is_exit_code_4_and_names_the_step(tmp_path: Path) -> None:
     trust = tmp_path / "trust.policy"
     trust.write_text("log nonsense\n")

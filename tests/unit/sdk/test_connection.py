@@ -15,6 +15,13 @@ def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypatc
     connect(DEFAULT_NODE_URL, None).close()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:8441", "", "localhost", "ftp://127.0.0.1"])
+def test_what_is_no_address_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("TACITA_TOKEN", "t")
+    with pytest.raises(typer.BadParameter, match="begins with http"):
+        connect(address, None)
+
+
 @pytest.mark.parametrize("text", ["", "two words", "two\nlines", "tok\u00e9n", "tok\x1ben"])
 def test_what_is_no_token_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     (tmp_path / "token").write_bytes(text.encode())

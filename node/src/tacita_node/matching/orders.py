@@ -46,7 +46,7 @@ async def prepare(services: NodeServices, order: MatchOrder) -> PreparedMatch:
         raise ProblemError(422, "own-dataset", "A node does not match against its own datasets.")
     peer = await services.agreements.confirmed_card(owner)
     if peer is None:
-        raise ProblemError(409, "partner-not-confirmed", "Confirm that partner's fingerprint first.")
+        raise ProblemError(409, "partner-not-confirmed", "Confirm that partner first: `tacita agreements confirm`.")
     snapshot = await services.datasets.latest_epoch(order.dataset)
     dataset = _offered(await services.broker.catalogue(), owner, name, VerifyKey.from_text(peer.body.signing_key))
     if (dataset.body.kind, dataset.body.normaliser) != (snapshot.kind, snapshot.normaliser):

@@ -27,9 +27,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
 def connect(url: str, token_file: Path | None) -> "Node":
-    """A client for the node; a missing token is a usage error that says where one comes from."""
+    """A client for the node; an address or token that is none is a usage error that says what one looks like."""
     from tacita_sdk.node import Node
 
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"an address begins with http://, for example {DEFAULT_NODE_URL}", param_hint="--node")
     if token_file is not None:
         with token_file.open("rb") as file:
             token = file.read(MAX_TOKEN_BYTES).decode("ascii", errors="replace").strip()

@@ -42,7 +42,7 @@ def run(
         try:
             match = node.match(dataset=dataset, with_=with_, purpose=purpose, basis=basis, case=case, mode=mode)
         except ValidationError as error:
-            fields = ", ".join("--" + str(item["loc"][0]) for item in error.errors())
+            fields = ", ".join("--" + str(item["loc"][0]).rstrip("_") for item in error.errors())
             raise typer.BadParameter(f"not well formed: {fields}") from error
         seen: list[str] = []
 
