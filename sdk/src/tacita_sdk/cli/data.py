@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Import, list and publish this node's own data.", no_args_is_help=True)
 
 Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.")]
-_REGION_REASONS = frozenset({"needs-region", "unknown-country"})
 
 
 @app.command("import", epilog="Example: tacita data import customers.csv --dataset phones --kind phone --column mobile")
@@ -45,7 +44,8 @@ def lines_of_import(report: "ImportReport") -> list[str]:
     ]
     if report.rejected > len(report.rejects_preview):
         lines.append(f"  all of them: tacita data rejects --dataset {report.dataset} --source {report.source}")
-    if any(reject.reason in _REGION_REASONS for reject in report.rejects_preview):
+    reasons = {reject.reason for reject in report.rejects_preview}
+    if "needs-region" in reasons or (report.accepted == report.duplicates == 0 and "unknown-country" in reasons):
         lines.append("  National spellings need the two-letter code of their country, such as --region GB (not UK).")
     return lines
 
