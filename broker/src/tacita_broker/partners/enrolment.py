@@ -195,4 +195,6 @@ def _hex(text: str) -> str:
 
 
 def _uninvited() -> ProblemError:
-    return ProblemError(403, "invitation", "The invitation is not valid for this partner, or not any more.")
+    return ProblemError(
+        403, "invitation", "The invitation is not valid for this kind of partner, or not any more: ask for a new one."
+    )
