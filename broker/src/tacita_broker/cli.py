@@ -20,10 +20,14 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # as plain as the help of `tacita`
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Run a Tacita broker.\n\nExample: tacita-broker init broker --name 'Harbour federation'",
 )
 log_app = typer.Typer(
-    no_args_is_help=True, help="The broker's transparency log.\n\nExample: tacita-broker log check broker"
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The broker's transparency log.\n\nExample: tacita-broker log check broker",
 )
 app.add_typer(log_app, name="log")
 
