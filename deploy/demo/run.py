@@ -81,6 +81,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
     keep = parser.parse_args().keep
+    # Both signals end it in order, also when a shell started it in the background, with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
     print(NOTICE)
     _clear(ROOT)
@@ -102,7 +105,6 @@ def main() -> int:
             print(f"Still running: broker {federation.broker_url}, bank {bank.url}, NGO {ngo.url}. Ctrl-C stops them.")
             print("A token for each local API is in .demo/secrets/.")
             print(line, flush=True)
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
     for problem in tally.unexpected:
