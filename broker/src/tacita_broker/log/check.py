@@ -1,4 +1,8 @@
-"""Checking a whole log, file by file: what `tacita-broker log check` does. Raises at the first thing that is wrong."""
+"""Checking a whole log: what `tacita-broker log check` does. Raises at the first thing that is wrong.
+
+It reads the files of the newest tree. Partial files of older trees, which stay for slow readers, are looked at by
+`tacita audit verify` only.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
