@@ -1,0 +1,10 @@
+"""What matches keep since results may go to either side."""
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Changes nothing yet."""

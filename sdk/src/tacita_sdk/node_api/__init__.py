@@ -1,0 +1,56 @@
+"""The bodies of a node's local API, shared by the node that answers and the clients that ask.
+
+Everything is strict: an unknown field, a wrong type or an over-long value is refused before any of it is used. Times
+are whole seconds since 1970 UTC. Identifiers appear in exactly one place, `HitView.value`, which the node's own user
+asked for.
+"""
+
+from tacita_sdk.node_api.agreements import AgreementDraft, AgreementList, AgreementSummary, TermDraft
+from tacita_sdk.node_api.base import MAX_LIST, MAX_TEXT, Code, Country, HexDigest, HexId, NodeModel, Slug, Text
+from tacita_sdk.node_api.data import (
+    DatasetList,
+    DatasetSummary,
+    ImportReport,
+    PublishOrder,
+    PublishReport,
+    RejectedLine,
+    Rejects,
+)
+from tacita_sdk.node_api.matches import Hits, HitView, MatchList, MatchOrder, MatchSummary, ReasonView
+from tacita_sdk.node_api.partners import CatalogueEntry, CatalogueView, Confirmation, PartnerSummaries, PartnerSummary
+from tacita_sdk.node_api.status import NodeStatus
+
+__all__ = [
+    "MAX_LIST",
+    "MAX_TEXT",
+    "AgreementDraft",
+    "AgreementList",
+    "AgreementSummary",
+    "CatalogueEntry",
+    "CatalogueView",
+    "Code",
+    "Confirmation",
+    "Country",
+    "DatasetList",
+    "DatasetSummary",
+    "HexDigest",
+    "HexId",
+    "HitView",
+    "Hits",
+    "ImportReport",
+    "MatchList",
+    "MatchOrder",
+    "MatchSummary",
+    "NodeModel",
+    "NodeStatus",
+    "PartnerSummaries",
+    "PartnerSummary",
+    "PublishOrder",
+    "PublishReport",
+    "ReasonView",
+    "RejectedLine",
+    "Rejects",
+    "Slug",
+    "TermDraft",
+    "Text",
+]

@@ -1,0 +1,56 @@
+"""Agreements with other partners."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from tacita_sdk.node_api.base import MAX_LIST, Code, HexDigest, HexId, NodeModel, Slug, Text
+
+
+class TermDraft(NodeModel):
+    """One dataset of one side and what the other side may ask about it."""
+
+    owner: Slug
+    dataset: Slug
+    kind: Code
+    modes: tuple[Code, ...] = Field(default=("intersection",), min_length=1, max_length=MAX_LIST)
+    engines: tuple[Code, ...] = Field(default=("ecdh",), min_length=1, max_length=MAX_LIST)
+    result_to: tuple[Code, ...] = Field(default=("requester",), min_length=1, max_length=MAX_LIST)
+    purposes: tuple[Code, ...] = Field(min_length=1, max_length=MAX_LIST)
+    legal_bases: tuple[Code, ...] = Field(min_length=1, max_length=MAX_LIST)
+
+
+class AgreementDraft(NodeModel):
+    """`POST /v1/agreements`: what this node proposes to a confirmed partner, and signs first."""
+
+    with_: Slug = Field(alias="with")
+    terms: tuple[TermDraft, ...] = Field(min_length=1, max_length=MAX_LIST)
+    units: int = Field(default=26_000, ge=1, le=10_000_000)
+    period_days: int = Field(default=30, ge=1, le=366)
+    valid_days: int = Field(default=90, ge=1, le=366)
+    approved_by: tuple[Text, ...] = Field(min_length=1, max_length=8)
+    their_approvers: tuple[Text, ...] = Field(min_length=1, max_length=8)
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+
+
+class AgreementSummary(NodeModel):
+    """An agreement as this node knows it: `proposed` (ours, unsigned by them), `received`, or `signed` by both."""
+
+    agreement: HexId
+    peer: Slug
+    state: Literal["proposed", "received", "signed"]
+    digest: HexDigest
+    not_before: int
+    not_after: int
+    units: int
+    period_days: int
+    terms: tuple[TermDraft, ...]
+    approved_by: tuple[Text, ...]
+    their_approvers: tuple[Text, ...]
+
+
+class AgreementList(NodeModel):
+    """`GET /v1/agreements`."""
+
+    agreements: tuple[AgreementSummary, ...]

@@ -1,0 +1,65 @@
+"""Own data: imports, datasets, publications."""
+
+from pydantic import Field
+
+from tacita_sdk.node_api.base import MAX_LIST, Code, Country, HexId, NodeModel, Slug
+
+
+class RejectedLine(NodeModel):
+    """One line of a source that was not imported: where, and why. Never what it said."""
+
+    line: int = Field(ge=1)
+    reason: Code
+
+
+class ImportReport(NodeModel):
+    """`POST /v1/datasets/{name}/imports`: accepted + duplicates + rejected = rows."""
+
+    dataset: Slug
+    kind: Code
+    source: HexId
+    rows: int
+    accepted: int
+    duplicates: int
+    rejected: int
+    rejects_preview: tuple[RejectedLine, ...]
+
+
+class Rejects(NodeModel):
+    """`GET /v1/datasets/{name}/rejects`: every rejected line of a source, in order."""
+
+    source: HexId
+    rejects: tuple[RejectedLine, ...]
+
+
+class DatasetSummary(NodeModel):
+    """One of this node's own datasets; `epoch` is the last published or prepared version, 0 when there is none."""
+
+    dataset: Slug
+    kind: Code
+    records: int
+    epoch: int
+    published: bool
+    sensitivity: Code | None
+
+
+class DatasetList(NodeModel):
+    """`GET /v1/datasets`."""
+
+    datasets: tuple[DatasetSummary, ...]
+
+
+class PublishOrder(NodeModel):
+    """`POST /v1/datasets/{name}/publish`: what the dataset card will say besides what the node computes itself."""
+
+    sensitivity: Code
+    discoverable_by: tuple[Code, ...] = Field(min_length=1, max_length=MAX_LIST)
+    jurisdictions: tuple[Country, ...] = Field(default=(), max_length=MAX_LIST)
+
+
+class PublishReport(NodeModel):
+    """What was published: the epoch and the padded size that everybody who may discover it sees."""
+
+    dataset: Slug
+    epoch: int
+    padded_size: int

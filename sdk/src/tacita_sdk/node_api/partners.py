@@ -1,0 +1,42 @@
+"""Other partners and what they offer."""
+
+from tacita_sdk.node_api.base import Code, NodeModel, Slug, Text
+
+
+class CatalogueEntry(NodeModel):
+    """Another partner's dataset that this node may discover."""
+
+    owner: Slug
+    dataset: Slug
+    kind: Code
+    epoch: int
+    padded_size: int
+    sensitivity: Code
+
+
+class CatalogueView(NodeModel):
+    """`GET /v1/catalogue`."""
+
+    datasets: tuple[CatalogueEntry, ...]
+
+
+class PartnerSummary(NodeModel):
+    """A partner as the broker lists it. Only a fingerprint confirmed out of band makes its keys count."""
+
+    partner: Slug
+    name: Text
+    kind: Code
+    fingerprint: Text
+    confirmed: bool
+
+
+class PartnerSummaries(NodeModel):
+    """`GET /v1/partners`."""
+
+    partners: tuple[PartnerSummary, ...]
+
+
+class Confirmation(NodeModel):
+    """`POST /v1/partners/{id}/confirm`: the fingerprint as read out by the partner over another channel."""
+
+    fingerprint: Text
