@@ -10,14 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
-
-import httpx2
-from pydantic import BaseModel, ValidationError
 
 from tacita_sdk.audit_export import AuditExport
-from tacita_sdk.errors import NodeProblem, NodeUnreachable, ResponseUntrusted, WaitExpired
+from tacita_sdk.errors import WaitExpired
 from tacita_sdk.node_api import (
     AgreementDraft,
     AgreementList,
@@ -40,13 +35,10 @@ from tacita_sdk.node_api import (
     PublishReport,
     Rejects,
 )
+from tacita_sdk.node_http import NodeConnection
 
-Body = TypeVar("Body", bound=BaseModel)
-
-REQUEST_TIMEOUT_SECONDS = 30.0
 IMPORT_TIMEOUT_SECONDS = 3_600.0
 POLL_SECONDS = 0.2
-MAX_RESPONSE_BYTES = 256 * 2**20
 FINAL_STATES = frozenset({"closed", "denied", "refused", "aborted"})
 
 
@@ -58,33 +50,8 @@ class MatchResult:
     hits: tuple[HitView, ...]
 
 
-class Node:
-    """One node, reached over its local API with a token of one role.
-
-    Every call raises `NodeUnreachable` when nothing answers, `NodeProblem` when the node says no and why, and
-    `ResponseUntrusted` when what answers is no Tacita node.
-    """
-
-    def __init__(self, url: str, *, token: str, transport: httpx2.BaseTransport | None = None) -> None:
-        self._http = httpx2.Client(
-            base_url=url,
-            headers={"authorization": f"Bearer {token}"},
-            timeout=REQUEST_TIMEOUT_SECONDS,
-            transport=transport,
-            trust_env=False,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+class Node(NodeConnection):
+    """One node, reached over its local API with a token of one role. What a call raises says `NodeConnection`."""
 
     def status(self) -> NodeStatus:
         """Who this node is, and what it still needs before it can match."""
@@ -199,39 +166,6 @@ class Node:
         """All signed statements and proofs of this node's matches, for `tacita_sdk.verify`."""
         return self._call(AuditExport, "GET", "/v1/audit/export")
 
-    # -- transport ----------------------------------------------------------------------------------------------------
-
-    def _call(
-        self,
-        model: type[Body],
-        method: str,
-        path: str,
-        *,
-        params: dict[str, str] | None = None,
-        body: BaseModel | None = None,
-        content: bytes | None = None,
-        content_type: str = "application/json",
-        timeout: float = REQUEST_TIMEOUT_SECONDS,
-    ) -> Body:
-        if body is not None:
-            content = body.model_dump_json(by_alias=True).encode()
-        headers = {"content-type": content_type} if content is not None else {}
-        try:
-            with self._http.stream(
-                method, path, params=params, content=content, headers=headers, timeout=timeout
-            ) as response:
-                data = _read_bounded(response)
-        except httpx2.TransportError as error:
-            raise NodeUnreachable(
-                f"No node answers at {self._http.base_url}: start it with `tacita-node run DIR`, or name another one."
-            ) from error
-        if response.is_error:
-            raise NodeProblem.from_response(response.status_code, data)
-        try:
-            return model.model_validate_json(data)
-        except ValidationError as error:
-            raise ResponseUntrusted(f"What answers at {self._http.base_url} does not speak this node API.") from error
-
 
 class Match:
     """A match that was started: ask how it stands, or wait for its end."""
@@ -271,12 +205,3 @@ class Match:
                     f"ask again with `tacita match show {self.id}`."
                 )
             sleep(POLL_SECONDS)
-
-
-def _read_bounded(response: httpx2.Response) -> bytes:
-    data = bytearray()
-    for chunk in response.iter_bytes():
-        data += chunk
-        if len(data) > MAX_RESPONSE_BYTES:
-            raise ResponseUntrusted(f"The answer is larger than {MAX_RESPONSE_BYTES} bytes.")
-    return bytes(data)

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from tacita_sdk.errors import NodeProblem, NodeUnreachable, ResponseUntrusted, WaitExpired
-from tacita_sdk.node import MAX_RESPONSE_BYTES, Node
+from tacita_sdk.node import Node
+from tacita_sdk.node_http import MAX_RESPONSE_BYTES
 
 MATCH = "5e" * 16
 
