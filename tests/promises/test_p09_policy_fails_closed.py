@@ -22,7 +22,7 @@ BUSY_MACHINE = 20.0
 """Seconds, where the test is not about time."""
 
 OBLIGATIONS = """{"modes": ["intersection"], "engines": ["ecdh"], "result_to": ["requester"], "max_elements": 64,
-  "suppress_below": 0, "labels": [], "approvals": [], "retention_days": 1, "expires_in": 60}"""
+  "suppress_below": 0, "round_to": 1, "labels": [], "approvals": [], "retention_days": 1, "expires_in": 60}"""
 ALLOW = f'decision := {{"allow": true, "reasons": [], "obligations": {OBLIGATIONS}}}'
 # About a minute of work, when asked about exactly this many elements.
 SLOW = """

@@ -57,6 +57,7 @@ OBLIGATIONS = Obligations(
     result_to=(ResultTo.REQUESTER,),
     max_elements=26_008,
     suppress_below=0,
+    round_to=1,
     labels=(),
     approvals=(),
     retention_days=30,

@@ -63,10 +63,10 @@ class RogueResponder:
             services,
             peer=asked.requester,
             peer_key=VerifyKey.from_text(peer.body.signing_key),
-            sender_count=granted.sender_count,
+            sender_count=granted.responder_count,
             custody=await services.custody.salted_head(),
             max_message_bytes=longest_message(
-                asked.engines, receiver_count=asked.padded_count, sender_count=granted.sender_count
+                asked.engines, receiver_count=asked.padded_count, sender_count=granted.responder_count
             ),
         )
         self._session = ResponderSession(context, view.request)

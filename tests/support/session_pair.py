@@ -21,7 +21,7 @@ from tacita_protocol.session import (
 from tacita_protocol.statements.acceptance import Refusal
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.logged import Outcome, closing_items, opening_items, outcome_of
-from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.match import MatchRequest, SenderDecision
 from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.receipt import Receipt, Software
@@ -43,11 +43,13 @@ OBLIGATIONS = Obligations(
     result_to=(ResultTo.REQUESTER,),
     max_elements=26_000,
     suppress_below=0,
+    round_to=1,
     labels=(),
     approvals=(),
     retention_days=30,
     expires_in=3600,
 )
+SENDER_DECISION = SenderDecision(policy=POLICY, obligations=OBLIGATIONS)
 REASONS = (Reason(code="no-agreement", message="There is no agreement that covers this question."),)
 
 
@@ -67,6 +69,7 @@ def match_request(ephemeral: SealingKey, **changes: Any) -> Signed[MatchRequest]
         "engines": ("ecdh",),
         "padded_count": COUNT,
         "commitment": digest_of(b"commitment"),
+        "sender_decision": None,
         "purpose": "payment-screening",
         "legal_basis": "gdpr-6-1-f",
         "case_reference": digest_of(b"case"),
@@ -94,8 +97,8 @@ class MemoryBroker:
             "obligations": OBLIGATIONS,
             "engine": "ecdh",
             "normaliser": request.body.normaliser,
-            "receiver_count": request.body.padded_count,
-            "sender_count": COUNT,
+            "requester_count": request.body.padded_count,
+            "responder_count": COUNT,
             "issued": NOW + 1,
             "start_before": NOW + 601,
             "finish_before": NOW + 3601,

@@ -14,7 +14,7 @@ from tacita_protocol.statements.partner import Credential, LegalEntity, PartnerC
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.receipt import FrameCounts, Receipt, ReceiptStatus, Software, Transcripts
 from tacita_protocol.statements.statement import Statement
-from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo, Role, Sensitivity
+from tacita_protocol.statements.vocabulary import AgreementClass, Mode, PartnerKind, ResultTo, Role, Sensitivity
 from tests.support.memory_log import key_named
 
 TIME = 1_800_000_000
@@ -28,6 +28,7 @@ OBLIGATIONS = Obligations(
     result_to=(ResultTo.REQUESTER,),
     max_elements=26_000,
     suppress_below=0,
+    round_to=1,
     labels=("grading",),
     approvals=("second-person",),
     retention_days=30,
@@ -55,7 +56,7 @@ PARTNER_CARD = PartnerCard(
 )
 AGREEMENT = Agreement(
     agreement=MATCH,
-    class_="single",
+    class_=AgreementClass.SINGLE,
     parties=(
         Party(partner="first-bank", card=named("card one"), approved_by=("officer-1",)),
         Party(partner="safe-harbour", card=named("card two"), approved_by=("officer-2", "officer-3")),
@@ -82,7 +83,7 @@ AGREEMENT = Agreement(
             legal_bases=(LegalBasis(code="gdpr-6-1-d", documents=()),),
         ),
     ),
-    caps=Caps(units=26_000, period_days=30),
+    caps=Caps(units=26_000, period_days=30, per_minute=None),
     not_before=TIME,
     not_after=TIME + 90 * 86_400,
 )
@@ -94,6 +95,8 @@ DATASET_CARD = DatasetCard(
     epoch=3,
     padded_size=23_171,
     commitment=named("commitment"),
+    engines=("ecdh",),
+    online=None,
     sensitivity=Sensitivity.FINANCIAL,
     jurisdictions=("GB",),
     labels=("grading",),
@@ -114,6 +117,7 @@ MATCH_REQUEST = MatchRequest(
     engines=("vole", "ecdh"),
     padded_count=128,
     commitment=named("own commitment"),
+    sender_decision=None,
     purpose="payment-screening",
     legal_basis="gdpr-6-1-f",
     case_reference=named("case"),
@@ -131,8 +135,8 @@ GRANT = Grant(
     obligations=OBLIGATIONS,
     engine="ecdh",
     normaliser="account/1",
-    receiver_count=128,
-    sender_count=23_171,
+    requester_count=128,
+    responder_count=23_171,
     issued=TIME,
     start_before=TIME + 600,
     finish_before=TIME + 3600,
@@ -146,6 +150,7 @@ ACCEPTANCE = Acceptance(
     responder="safe-harbour",
     policy=named("policy"),
     obligations=OBLIGATIONS,
+    partitions=1,
     ephemeral_key=SEALING_KEY,
     sealed_secret=SEALED,
     issued=TIME,

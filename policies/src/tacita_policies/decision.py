@@ -124,6 +124,7 @@ NOTHING = Obligations(
     result_to=(),
     max_elements=0,
     suppress_below=0,
+    round_to=1,
     labels=(),
     approvals=(),
     retention_days=0,

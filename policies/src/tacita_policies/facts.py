@@ -90,7 +90,7 @@ def _agreement(agreement: Agreement, request: MatchRequest) -> AgreementFacts | 
     if term is None:
         return None
     return AgreementFacts(
-        class_=agreement.class_,
+        class_=agreement.class_.value,
         caps=Caps(units=agreement.caps.units, period_days=agreement.caps.period_days),
         not_before=agreement.not_before,
         not_after=agreement.not_after,

@@ -130,6 +130,8 @@ class MatchState(StrEnum):
     """Where a match stands at the broker."""
 
     REQUESTED = "requested"
+    AWAITING_APPROVAL = "awaiting-approval"
+    """People must approve first; between requested and granted."""
     GRANTED = "granted"
     DENIED = "denied"
     ACCEPTED = "accepted"

@@ -9,7 +9,7 @@ from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.agreement import Agreement, Caps, LegalBasis, Party, Term
 from tacita_protocol.statements.statement import Signed, add_signature, sign_statement
-from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo
+from tacita_protocol.statements.vocabulary import AgreementClass, Mode, PartnerKind, ResultTo
 from tests.support.broker_harness import broker_at
 from tests.support.broker_match import dataset_card, datasets_of, event_types, federation, requested
 from tests.support.broker_partner import Partner
@@ -31,10 +31,10 @@ def agreement_between(proposer: Partner, other: Partner, **changes: object) -> S
     first, second = (Party(partner=name, card=digest_of(name.encode()), approved_by=()) for name in names)
     values: dict[str, object] = {
         "agreement": random_hex(16),
-        "class_": "single",
+        "class_": AgreementClass.SINGLE,
         "parties": (first, second),
         "terms": (term,),
-        "caps": Caps(units=26_000, period_days=30),
+        "caps": Caps(units=26_000, period_days=30, per_minute=None),
         "not_before": proposer.clock() - 60,
         "not_after": proposer.clock() + 3600,
     }

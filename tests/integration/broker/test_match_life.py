@@ -38,7 +38,7 @@ def test_a_match_runs_from_request_to_closing(tmp_path: Path) -> None:
             match = await requested(harness, bank, ngo)
             await match.run_to_open()
             assert match.grant is not None
-            assert (match.grant.body.receiver_count, match.grant.body.sender_count) == (128, 1024)
+            assert (match.grant.body.requester_count, match.grant.body.responder_count) == (128, 1024)
             await match.relay("requester", b"\x00" * 1000)
             await match.relay("responder", b"\x01" * 1000)
             assert await match.say(bank, "receipt", match.make_receipt(Role.REQUESTER)) == 204

@@ -15,6 +15,7 @@ def allowing(*approvals: str) -> dict[str, Any]:
         "result_to": ["requester"],
         "max_elements": 64,
         "suppress_below": 0,
+        "round_to": 1,
         "labels": [],
         "approvals": list(approvals),
         "retention_days": 1,

@@ -10,7 +10,7 @@ from tacita_protocol.statements.agreement import Agreement, Caps, LegalBasis, Pa
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.partner import LegalEntity, PartnerCard
-from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo, Sensitivity
+from tacita_protocol.statements.vocabulary import AgreementClass, Mode, PartnerKind, ResultTo, Sensitivity
 
 DOCUMENT = digest_of(b"legitimate interest assessment")
 ANY_DIGEST = digest_of(b"")
@@ -44,6 +44,8 @@ DATASET = DatasetCard(
     epoch=3,
     padded_size=64,
     commitment=ANY_DIGEST,
+    engines=("ecdh",),
+    online=None,
     sensitivity=Sensitivity.ORDINARY,
     jurisdictions=("GB",),
     labels=(),
@@ -64,6 +66,7 @@ REQUEST = MatchRequest(
     engines=("ecdh",),
     padded_count=128,
     commitment=ANY_DIGEST,
+    sender_decision=None,
     purpose="payment-screening",
     legal_basis="gdpr-6-1-f",
     case_reference=ANY_DIGEST,
@@ -77,7 +80,7 @@ REQUEST = MatchRequest(
 def agreement(*, dataset: str = "accounts", purpose: str = "payment-screening") -> Agreement:
     return Agreement(
         agreement="1" * 32,
-        class_="single",
+        class_=AgreementClass.SINGLE,
         parties=(
             Party(partner="bank", card=ANY_DIGEST, approved_by=()),
             Party(partner="ngo", card=ANY_DIGEST, approved_by=()),
@@ -94,7 +97,7 @@ def agreement(*, dataset: str = "accounts", purpose: str = "payment-screening") 
                 legal_bases=(LegalBasis(code="gdpr-6-1-f", documents=(DOCUMENT,)),),
             ),
         ),
-        caps=Caps(units=26_000, period_days=30),
+        caps=Caps(units=26_000, period_days=30, per_minute=None),
         not_before=BEGIN,
         not_after=END,
     )

@@ -7,6 +7,7 @@ from tacita_protocol.errors import MalformedMessage
 from tacita_protocol.statements.agreement import Agreement
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import MAX_ENVELOPE_BYTES, Signed, parse_part
+from tacita_protocol.statements.vocabulary import AgreementClass
 from tacita_sdk.node_api import AgreementDraft
 
 DAY = 86_400
@@ -35,10 +36,10 @@ def agreement_from(
     body: JSONValue = {
         "v": 1,
         "agreement": random_hex(AGREEMENT_ID_BYTES),
-        "class": "single",
+        "class": AgreementClass.SINGLE.value,
         "parties": parties,
         "terms": terms,
-        "caps": {"units": draft.units, "period_days": draft.period_days},
+        "caps": {"units": draft.units, "period_days": draft.period_days, "per_minute": None},
         "not_before": now,
         "not_after": now + draft.valid_days * DAY,
     }

@@ -20,6 +20,7 @@ from tacita_protocol.crypto.jcs import JSONValue
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.psi.engines import ENGINE_NAMES
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
@@ -206,6 +207,8 @@ class DatasetService:
             epoch=snapshot.epoch,
             padded_size=snapshot.padded_size,
             commitment=snapshot.commitment,
+            engines=ENGINE_NAMES,
+            online=None,
             sensitivity=publication.sensitivity,
             jurisdictions=self._jurisdictions(publication),
             labels=(),

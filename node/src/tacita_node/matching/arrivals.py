@@ -98,7 +98,7 @@ class Arrivals:
         request = verify_statement(MatchRequest, view.request, key)
         card = await services.datasets.published_card(claimed.dataset, claimed.epoch)
         # Without such an epoch the request will be refused, whatever count the grant names.
-        sender_count = unverified(Grant, decision.decision).sender_count if card is None else card.body.padded_size
+        sender_count = unverified(Grant, decision.decision).responder_count if card is None else card.body.padded_size
         context = session_context(
             services,
             peer=claimed.requester,

@@ -164,8 +164,8 @@ class MatchJob(ABC):
             session_id=session_id,
             run=0,
             partition=0,
-            receiver_count=grant.body.receiver_count,
-            sender_count=grant.body.sender_count,
+            receiver_count=grant.body.requester_count,
+            sender_count=grant.body.responder_count,
             chunks=self._services.settings.workers,
         )
         return engine_named(grant.body.engine), parameters

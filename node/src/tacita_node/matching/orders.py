@@ -69,6 +69,7 @@ async def prepare(services: NodeServices, order: MatchOrder) -> PreparedMatch:
         engines=ENGINE_NAMES,
         padded_count=snapshot.padded_size,
         commitment=snapshot.commitment,
+        sender_decision=None,
         purpose=order.purpose,
         legal_basis=order.basis,
         case_reference=case_reference(services.identity.keys.commitment, owner, order.case),

@@ -66,7 +66,7 @@ def _receipt(row: MatchRow, grant: Signed[Grant], services: NodeServices) -> Rec
             responder=_nothing_sent(row.match, Direction.RESPONDER),
         ),
         frames=FrameCounts(requester=0, responder=0),
-        elements_charged=grant.body.receiver_count if state in _EVALUATED else 0,
+        elements_charged=grant.body.requester_count if state in _EVALUATED else 0,
         status=ReceiptStatus.ABORTED,
         # A match that was given up already was given up before its grant was seen.
         step=State.REQUESTED.value if state is State.ABORTED else state.value,

@@ -123,6 +123,6 @@ class RequesterJob(MatchJob):
         await self._transport.receive_end()
         obligations = strictest(grant.body.obligations, acceptance.body.obligations)
         sealed = await self._results.keep(self.match, self._snapshot, rows, suppress_below=obligations.suppress_below)
-        self._charged = grant.body.receiver_count
+        self._charged = grant.body.requester_count
         await self._journal.keep(self.match, hits_sealed=sealed, units=self._charged)
         return self._charged

@@ -78,7 +78,7 @@ class ResponderJob(MatchJob):
                 case Acceptable(snapshot=snapshot, policy=policy, obligations=obligations):
                     self._responder.accept(policy=policy, obligations=obligations, now=now)
                     await self._journal.advance(
-                        self.match, State.ACCEPTED, since=[State.GRANTED], units=self._grant.body.receiver_count
+                        self.match, State.ACCEPTED, since=[State.GRANTED], units=self._grant.body.requester_count
                     )
                     return snapshot
 

@@ -93,7 +93,7 @@ class Responder:
             return Refusable((NO_AGREEMENT,), None)
         caps = agreement.body.caps
         used = await self._journal.charged(agreement.digest, days=caps.period_days)
-        if used + grant.body.receiver_count > caps.units:
+        if used + grant.body.requester_count > caps.units:
             return Refusable((CAP_REACHED,), None)
         decision = await services.decision_point.decide(
             Entrypoint.NODE_RESPOND,

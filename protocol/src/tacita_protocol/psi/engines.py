@@ -1,10 +1,58 @@
-"""The engines of this version, by name."""
+"""The engines by name: which of them this version runs, and what each can serve.
+
+Only `engine_named` loads an engine's library; who merely negotiates needs none.
+"""
+
+from collections.abc import Collection, Mapping
+from itertools import product
+from types import MappingProxyType
+from typing import Final
 
 from tacita_protocol.errors import MalformedMessage
 from tacita_protocol.psi.engine import Engine
+from tacita_protocol.statements.vocabulary import Mode, ResultTo
 
 ENGINE_NAMES = ("ecdh",)
-"""Best first."""
+"""What this version runs, best first."""
+
+_TO_ANY_SIDE = frozenset(product((Mode.INTERSECTION,), ResultTo))
+
+SERVES: Final[Mapping[str, frozenset[tuple[Mode, ResultTo]]]] = MappingProxyType(
+    {
+        "vole": _TO_ANY_SIDE,
+        "ecdh": _TO_ANY_SIDE | {(Mode.CARDINALITY, ResultTo.REQUESTER)},
+        "oprf": frozenset({(Mode.INTERSECTION, ResultTo.REQUESTER)}),
+    }
+)
+"""What each engine of the protocol can serve, whether or not this version runs it: partners may run others."""
+
+
+def serves(engine: str, mode: Mode, result_to: ResultTo) -> bool:
+    """Whether this engine can serve a match of this mode with this receiver; False for an unknown engine."""
+    return (mode, result_to) in SERVES.get(engine, frozenset())
+
+
+def negotiate(
+    requested: Collection[str],
+    *,
+    offered: Collection[str],
+    permitted: Collection[str],
+    mode: Mode,
+    result_to: ResultTo,
+) -> str | None:
+    """The engine of a match, or None if there is none: the requester's first that fits.
+
+    `requested` is in the requester's order of preference, `offered` is on the dataset's card, and `permitted` in the
+    obligations of everybody who decided so far. The broker chooses by this, and both sides check its choice by this.
+    """
+    return next(
+        (
+            engine
+            for engine in requested
+            if engine in offered and engine in permitted and serves(engine, mode, result_to)
+        ),
+        None,
+    )
 
 
 def engine_named(name: str) -> Engine:

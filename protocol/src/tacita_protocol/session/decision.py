@@ -50,7 +50,7 @@ def check_allowed(obligations: Obligations, *, request: MatchRequest, grant: Gra
         raise PeerViolation("the obligations do not allow this receiver", field="obligations.result_to")
     if grant.engine not in obligations.engines:
         raise PeerViolation("the obligations do not allow this engine", field="obligations.engines")
-    if grant.receiver_count > obligations.max_elements:
+    if grant.requester_count > obligations.max_elements:
         raise PeerViolation("the obligations allow fewer elements", field="obligations.max_elements")
     if obligations.approvals:
         raise PeerViolation("the obligations demand approvals, which nobody can show", field="obligations.approvals")
@@ -95,8 +95,8 @@ def _check_grant(grant: Grant, *, context: SessionContext, request: MatchRequest
     first_common = next((name for name in request.engines if name in grant.obligations.engines), None)
     if grant.engine != first_common:
         raise PeerViolation("not the requester's first engine among the allowed ones", field="engine")
-    if grant.receiver_count != request.padded_count:
-        raise PeerViolation("not the count of the request", field="receiver_count")
-    if grant.sender_count != context.sender_count:
-        raise PeerViolation("not the count of the dataset's card", field="sender_count")
+    if grant.requester_count != request.padded_count:
+        raise PeerViolation("not the count of the request", field="requester_count")
+    if grant.responder_count != context.sender_count:
+        raise PeerViolation("not the count of the dataset's card", field="responder_count")
     check_allowed(grant.obligations, request=request, grant=grant)

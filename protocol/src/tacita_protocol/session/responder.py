@@ -70,6 +70,7 @@ class ResponderSession(MatchSession):
                 responder=self._context.partner,
                 policy=policy,
                 obligations=obligations,
+                partitions=1,
                 ephemeral_key=self._ephemeral.public_key.text,
                 sealed_secret=seal_secret(
                     self._secret,

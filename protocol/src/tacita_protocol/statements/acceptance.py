@@ -8,6 +8,7 @@ from tacita_protocol.statements.statement import Statement
 from tacita_protocol.statements.vocabulary import (
     HexDigest,
     MatchId,
+    Partitions,
     PartnerId,
     SealedSecret,
     SealingKeyText,
@@ -25,6 +26,8 @@ class Acceptance(Statement):
     responder: PartnerId
     policy: HexDigest
     obligations: Obligations
+    partitions: Partitions
+    """Parts of every run; 1 leaves it whole."""
     ephemeral_key: SealingKeyText
     sealed_secret: SealedSecret
     """s1, sealed to the request's ephemeral key."""

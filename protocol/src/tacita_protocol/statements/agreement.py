@@ -1,6 +1,6 @@
 """What two partners agreed on: the root of trust between them, signed by both, never by a broker."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,7 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.statement import Part, Statement
 from tacita_protocol.statements.vocabulary import (
     MAX_ELEMENTS,
+    AgreementClass,
     AgreementId,
     Code,
     DatasetName,
@@ -55,10 +56,12 @@ class Term(Part):
 
 
 class Caps(Part):
-    """At most `units` charged elements in any `period_days` days."""
+    """At most `units` charged elements in any `period_days` days, and in any minute no more than `per_minute`."""
 
     units: Annotated[int, Field(ge=1, le=MAX_ELEMENTS)]
     period_days: Annotated[int, Field(ge=1, le=MAX_PERIOD_DAYS)]
+    per_minute: Annotated[int, Field(ge=1, le=MAX_ELEMENTS)] | None
+    """Peak rate of a standing agreement; null in every other class."""
 
 
 class Agreement(Statement):
@@ -67,7 +70,7 @@ class Agreement(Statement):
     TYPE: ClassVar[str] = "agreement"
 
     agreement: AgreementId
-    class_: Annotated[Literal["single"], Field(alias="class")]
+    class_: Annotated[AgreementClass, Field(alias="class")]
     parties: tuple[Party, Party]
     """Sorted by partner id, so that one agreement has one form."""
     terms: Annotated[tuple[Term, ...], Field(min_length=1, max_length=MAX_TERMS)]
@@ -82,6 +85,8 @@ class Agreement(Statement):
             raise ValueError("the parties are not two, sorted by id")
         if any(term.owner not in (first.partner, second.partner) for term in self.terms):
             raise ValueError("a term's owner is no party")
+        if (self.caps.per_minute is not None) != (self.class_ is AgreementClass.STANDING):
+            raise ValueError("a peak rate is named exactly in a standing agreement")
         if self.not_before >= self.not_after:
             raise ValueError("the period is empty")
         return self

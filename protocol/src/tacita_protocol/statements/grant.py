@@ -33,8 +33,10 @@ class Grant(Statement):
     obligations: Obligations
     engine: Code
     normaliser: NormaliserVersion
-    receiver_count: PaddedCount
-    sender_count: PaddedCount
+    requester_count: PaddedCount
+    """The request's padded count."""
+    responder_count: PaddedCount
+    """The padded size on the dataset's card."""
     issued: UnixTime
     start_before: UnixTime
     finish_before: UnixTime

@@ -6,7 +6,8 @@ from pydantic import model_validator
 
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.dataset import Epoch
-from tacita_protocol.statements.statement import Statement
+from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.statement import Part, Statement
 from tacita_protocol.statements.vocabulary import (
     BrokerId,
     CaseReference,
@@ -24,6 +25,13 @@ from tacita_protocol.statements.vocabulary import (
     SealingKeyText,
     UnixTime,
 )
+
+
+class SenderDecision(Part):
+    """What the requester's own node decided about letting its set be tested."""
+
+    policy: HexDigest
+    obligations: Obligations
 
 
 class MatchRequest(Statement):
@@ -46,6 +54,8 @@ class MatchRequest(Statement):
     """In order of preference."""
     padded_count: PaddedCount
     commitment: HexDigest
+    sender_decision: SenderDecision | None
+    """Present exactly when the owner learns something, and so tests the requester's set."""
     purpose: Code
     legal_basis: Code
     case_reference: CaseReference
@@ -59,6 +69,10 @@ class MatchRequest(Statement):
     def _consistent(self) -> Self:
         if self.requester == self.responder:
             raise ValueError("requester and responder are the same partner")
+        if (self.sender_decision is not None) != (self.result_to is not ResultTo.REQUESTER):
+            raise ValueError("the requester's own decision is given exactly when its set is tested")
+        if self.mode is Mode.CARDINALITY and self.result_to is not ResultTo.REQUESTER:
+            raise ValueError("a cardinality goes to the requester only")
         if self.expires <= self.issued:
             raise ValueError("the request expires before it is issued")
         return self

@@ -1,11 +1,12 @@
 """What a policy demands of an allowed match, and how two policies' demands combine."""
 
+from functools import reduce
 from typing import Annotated, TypeVar
 
 from pydantic import Field
 
 from tacita_protocol.statements.statement import Part
-from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Code, Distinct, Mode, ResultTo
+from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Code, Distinct, Mode, ResultTo, RoundTo
 
 MAX_RETENTION_DAYS = 3650
 MAX_EXPIRES_IN = 72 * 3600
@@ -24,6 +25,8 @@ class Obligations(Part):
     """Most elements that the receiver may evaluate in this match."""
     suppress_below: Annotated[int, Field(ge=0, le=MAX_ELEMENTS)]
     """Results with fewer hits are shown as none (binds honest software only)."""
+    round_to: RoundTo
+    """The count of a cardinality is shown rounded to a multiple of this (binds honest software only)."""
     labels: Annotated[tuple[Code, ...], Field(max_length=16), Distinct]
     """Labels that may be disclosed with a hit."""
     approvals: Annotated[tuple[Code, ...], Field(max_length=8), Distinct]
@@ -33,14 +36,19 @@ class Obligations(Part):
     """Seconds from the decision in which the match must have finished."""
 
 
-def strictest(a: Obligations, b: Obligations) -> Obligations:
-    """The obligations that satisfy both: what both permit, what either demands. Order follows `a`."""
+def strictest(first: Obligations, *others: Obligations) -> Obligations:
+    """The obligations that satisfy all: what each permits, what any demands. Order follows `first`."""
+    return reduce(_stricter, others, first)
+
+
+def _stricter(a: Obligations, b: Obligations) -> Obligations:
     return Obligations(
         modes=_both(a.modes, b.modes),
         engines=_both(a.engines, b.engines),
         result_to=_both(a.result_to, b.result_to),
         max_elements=min(a.max_elements, b.max_elements),
         suppress_below=max(a.suppress_below, b.suppress_below),
+        round_to=max(a.round_to, b.round_to),
         labels=_both(a.labels, b.labels),
         approvals=a.approvals + tuple(role for role in b.approvals if role not in a.approvals),
         retention_days=min(a.retention_days, b.retention_days),

@@ -18,6 +18,9 @@ from tacita_protocol.psi.buckets import is_bucket
 
 MAX_ELEMENTS = 2**26
 """Most elements one side of a match may declare, padding included."""
+MAX_PARTITIONS = 4096
+"""Most parts into which one run is cut."""
+MAX_ROUND_TO = 1000
 MAX_SEALED_SECRET = 2048
 """Longest sealed session secret, in characters of base64url (a hybrid HPKE ciphertext of 32 bytes has 1,558)."""
 MAX_UNIX_TIME = 253_402_300_799
@@ -50,14 +53,29 @@ class Mode(StrEnum):
     """What a match reveals to its receiver."""
 
     INTERSECTION = "intersection"
+    """Which of its own elements the other side has too."""
+    CARDINALITY = "cardinality"
+    """How many of them."""
 
 
 class ResultTo(StrEnum):
-    """Which side of a match learns the result. This version serves `requester` only."""
+    """Which side of a match learns the result."""
 
     REQUESTER = "requester"
     OWNER = "owner"
+    """The dataset's owner alone: a silent hit."""
     BOTH = "both"
+
+
+class AgreementClass(StrEnum):
+    """What an agreement is for."""
+
+    SINGLE = "single"
+    """Matches that people order one by one."""
+    STANDING = "standing"
+    """Matches that a program orders, at a peak rate."""
+    QUESTION = "question"
+    """Short questions about a few elements."""
 
 
 class Role(StrEnum):
@@ -96,6 +114,12 @@ def _base64url(text: str) -> str:
     return _refuse(from_b64u, text, "not canonical base64url")
 
 
+def _power_of_two(count: int) -> int:
+    if count & (count - 1):
+        raise ValueError("not a power of two")
+    return count
+
+
 def _bucket(count: int) -> int:
     if not is_bucket(count):
         raise ValueError("not a bucket of the padding rule")
@@ -132,11 +156,18 @@ VerifyKeyText = Annotated[str, StringConstraints(max_length=64), AfterValidator(
 SealingKeyText = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_sealing_key)]
 SealedSecret = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEALED_SECRET), AfterValidator(_base64url)]
 
+OprfKeyText = Annotated[str, StringConstraints(min_length=43, max_length=43), AfterValidator(_base64url)]
+"""32 bytes in base64url: an element of ristretto255."""
+
 UnixTime = Annotated[int, Field(ge=0, le=MAX_UNIX_TIME)]
 """Seconds since 1970-01-01 UTC."""
 Count = Annotated[int, Field(ge=0, le=MAX_ELEMENTS)]
 PaddedCount = Annotated[int, Field(ge=1, le=MAX_ELEMENTS), AfterValidator(_bucket)]
 """A count of elements rounded up to its bucket (`psi.buckets`)."""
+Partitions = Annotated[int, Field(ge=1, le=MAX_PARTITIONS), AfterValidator(_power_of_two)]
+"""Into how many parts each run of a match is cut."""
+RoundTo = Annotated[int, Field(ge=1, le=MAX_ROUND_TO)]
+"""A count is shown as a multiple of this."""
 
 Jurisdictions = Annotated[tuple[Country, ...], Field(min_length=1, max_length=32), Distinct]
 Engines = Annotated[tuple[Code, ...], Field(min_length=1, max_length=4), Distinct]

@@ -40,7 +40,7 @@ def check_links(match: MatchEvidence, broker: str) -> None:
     _require(grant.body.engine in request.body.engines, "grant", "its engine was not offered")
     _require(grant.body.normaliser == request.body.normaliser, "grant", "it names another normaliser")
     if request.body.result_to is ResultTo.REQUESTER:
-        _require(grant.body.receiver_count == request.body.padded_count, "grant", "it allows another count")
+        _require(grant.body.requester_count == request.body.padded_count, "grant", "it allows another count")
     if match.refusal is not None:
         _require(match.refusal.body.match == match.match, "refusal", "it is of another match")
         _require(match.refusal.body.grant == grant.digest, "refusal", "it refuses another grant")

@@ -17,6 +17,7 @@ from tests.support.session_pair import (
     NGO,
     NOW,
     OBLIGATIONS,
+    SENDER_DECISION,
     MemoryBroker,
     SessionPair,
     drain,
@@ -108,9 +109,9 @@ TABLE: dict[str, tuple[Lie, type[ProtocolError], str | None]] = {
     "engine that nobody asked for": (grant_with(engine="plain"), PeerViolation, "engine"),
     "no engine in common": (obliging(engines=("oprf",)), PeerViolation, "engine"),
     "another normaliser": (grant_with(normaliser="account/2"), PeerViolation, "normaliser"),
-    "larger receiver count": (grant_with(receiver_count=182), PeerViolation, "receiver_count"),
-    "smaller receiver count": (grant_with(receiver_count=91), PeerViolation, "receiver_count"),
-    "another sender count": (grant_with(sender_count=64), PeerViolation, "sender_count"),
+    "larger requester count": (grant_with(requester_count=182), PeerViolation, "requester_count"),
+    "smaller requester count": (grant_with(requester_count=91), PeerViolation, "requester_count"),
+    "another responder count": (grant_with(responder_count=64), PeerViolation, "responder_count"),
     "mode not allowed": (obliging(modes=()), PeerViolation, "obligations.modes"),
     "receiver not allowed": (obliging(result_to=(ResultTo.OWNER,)), PeerViolation, "obligations.result_to"),
     "approvals that nobody can show": (obliging(approvals=("officer",)), PeerViolation, "obligations.approvals"),
@@ -183,9 +184,9 @@ def test_a_denial_needs_its_entry_too() -> None:
 
 def test_a_result_for_the_owner_is_not_served() -> None:
     with pytest.raises(ValueError, match="requester only"):
-        SessionPair(request={"result_to": ResultTo.OWNER})
+        SessionPair(request={"result_to": ResultTo.OWNER, "sender_decision": SENDER_DECISION})
     pair = SessionPair()
-    request = match_request(pair.ephemeral, result_to=ResultTo.BOTH)
+    request = match_request(pair.ephemeral, result_to=ResultTo.BOTH, sender_decision=SENDER_DECISION)
     responder = ResponderSession(pair.context(NGO, BANK), request.envelope)
     obligations = OBLIGATIONS.model_copy(update={"result_to": (ResultTo.BOTH,)})
     data = pair.broker.decide(request, pair.broker.grant(request, obligations=obligations))

@@ -22,13 +22,13 @@ KEY = key_named("somebody")
 # Recorded from this implementation. A change here changes what was signed before: it needs a new version.
 DIGESTS = {
     "partner-card": "d2a411c9d4aef4c51e0990e5711efda049021762ad94cead1b3db3dedfa95e28",
-    "agreement": "81b55b0e9fe1441b6e6b6425da84678caa5f5de9e34c0fb15db3a0c591a390f2",
-    "dataset-card": "9afa98aee6b208091e7805c8c7ec5855c4c5f015afe07174819840260ceae2ac",
-    "match-request": "b71cacb7492a274bb1cd217f63ee00ec10f858d12d222a211b87d290a4a035c7",
+    "agreement": "3958b7ca91cdf5005f7f78f1cc6810e633524c15cf417940958e378b8186610a",
+    "dataset-card": "cedfe300959e09c8ff8359d5e512270f2abe1421bb46300142e64e0f8db5e806",
+    "match-request": "6675d1b549c79f9c311fb4c23a6aa83fbfddcf5ed6f8d980b7fde9851f6f7c1c",
     "promise": "bf696fa3a1ad7422877f06db79b3d5f55d59ece5b68f8b54aeb72d4adbbcf692",
-    "grant": "ecf3d991b95459eb2f5450a08d9774f56d17388c09df03edd2346cd116bef8ca",
+    "grant": "2da4ae58356e30d9c4549fb4d743c1d342d964d1fee2f0b2c2862fff3bf72744",
     "denial": "5f989c4950f5ec5f9e14c1cae3ca317a167db06e322f4ff987e127c543947b41",
-    "acceptance": "492ba0ab14b2ae5ce09f636b4b8a91b39c00c09e485ad45a4cc2e87c2c72f921",
+    "acceptance": "1dfaef0edcbe8bd2966b2cc7831867dd322c869b00da343d92e348b32bd9b62c",
     "refusal": "ad6dd5df725c086f66fad09d5a20ae30c5e58706c3af25402cc835170220af24",
     "open": "057dc1c53ff46b6655dfdbc7d86bef4b53800f7597818f86ccb5073f7b046d36",
     "receipt": "d35171667a924e1cfca49b10de2768d23b68588e28987caf841cea135e0e181d",

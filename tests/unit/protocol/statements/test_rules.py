@@ -28,6 +28,7 @@ OBLIGED = st.builds(
     result_to=subsets(tuple(ResultTo)),
     max_elements=st.integers(0, 2**26),
     suppress_below=st.integers(0, 100),
+    round_to=st.integers(1, 1000),
     labels=subsets(("grading", "seen", "source")),
     approvals=subsets(("second-person", "officer")),
     retention_days=st.integers(0, 3650),

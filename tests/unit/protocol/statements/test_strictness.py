@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[Statement, Edit, str | None]] = {
     "python name instead of the field's": (AGREEMENT, lambda body: body.update(class_=body.pop("class")), "payload"),
     "unknown enum value": (DATASET_CARD, setting("sensitivity", MARKER), "sensitivity"),
     "unknown kind": (DATASET_CARD, setting("kind", "wallet"), "kind"),
-    "unknown class": (AGREEMENT, setting("class", "standing"), "class"),
+    "unknown class": (AGREEMENT, setting("class", "eternal"), "class"),
     "number as text": (GRANT, setting("issued", str(TIME)), "issued"),
     "number as float": (GRANT, setting("issued", TIME + 0.5), "issued"),
     "number as true": (DATASET_CARD, setting("epoch", value=True), "epoch"),

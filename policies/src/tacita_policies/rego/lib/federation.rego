@@ -56,6 +56,7 @@ obligations := {
 	"result_to": [side | some side in sensitivity.result_to; every row in fitting { side in row.result_to }],
 	"max_elements": min([row.max_elements | some row in fitting]),
 	"suppress_below": 0,
+	"round_to": 1,
 	"labels": [],
 	"approvals": [],
 	"retention_days": min([row.retention_days | some row in fitting]),
