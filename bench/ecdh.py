@@ -20,7 +20,7 @@ from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.psi.ecdh import EcdhEngine
-from tacita_protocol.psi.engine import Action, Compute, Receive, RunParameters, Send, Task
+from tacita_protocol.psi.engine import Action, Compute, Found, Receive, RunParameters, Send, Task
 from tacita_protocol.psi.openmined import LIBRARY
 
 WORKERS = 2
@@ -86,8 +86,10 @@ def _match(receiver: Tokens, sender: Tokens, run_tasks: Callable[[tuple[Task, ..
         sending = sides.submit(_drive, engine.send(sender, p), to_sender, to_receiver, run_tasks)
         receiving = sides.submit(_drive, engine.receive(receiver, p), to_receiver, to_sender, run_tasks)
         _require(sending.result() == p.receiver_count)
-        rows: NDArray[np.int64] = receiving.result()
-    return rows
+        found: Found = receiving.result()
+    if found.rows is None:
+        raise RuntimeError("an intersection yields rows")
+    return found.rows
 
 
 def _drive(

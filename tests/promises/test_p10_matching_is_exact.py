@@ -40,10 +40,11 @@ def test_pairs_equal_the_plain_intersection(engine_name: str, first_seed: int) -
             sender_count=padded_count(len(sender)),
             chunks=chance.randint(1, 4),
         )
-        rows = run_locally(engine.receive(receiver, parameters), engine.send(sender, parameters), run_tasks=_inline)
+        found = run_locally(engine.receive(receiver, parameters), engine.send(sender, parameters), run_tasks=_inline)
         held = {token.tobytes() for token in sender}
         expected = [row for row, token in enumerate(receiver) if token.tobytes() in held]
-        assert np.array_equal(rows, expected), f"seed {seed}"
+        assert found.rows is not None
+        assert np.array_equal(found.rows, expected), f"seed {seed}"
 
 
 def _inline(tasks: tuple[Task, ...]) -> list[Any]:

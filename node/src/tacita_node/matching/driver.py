@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from tacita_node.workers import Workers
-from tacita_protocol.psi.engine import Action, Compute, Receive, Send
+from tacita_protocol.psi.engine import Action, Compute, Receive, Send, Settled
 
 R = TypeVar("R")
 
@@ -49,6 +49,8 @@ async def drive(engine: Generator[Action, Any, R], *, workers: Workers, messages
                     answer = None
                 case Receive(max_bytes=max_bytes):
                     answer = await messages.receive_message(max_bytes)
+                case Settled():
+                    answer = None
     finally:
         with contextlib.suppress(ValueError):  # cancelled in the middle of a step: its thread ends on its own
             engine.close()

@@ -117,12 +117,16 @@ class RequesterJob(MatchJob):
 
     async def _match(self, grant: Signed[Grant], acceptance: Signed[Acceptance], session_id: bytes) -> int:
         engine, parameters = self._engine(grant, session_id)
-        rows = await drive(
+        found = await drive(
             engine.receive(self._snapshot.tokens, parameters), workers=self._services.pool, messages=self._transport
         )
         await self._transport.receive_end()
+        if found.rows is None:
+            raise RuntimeError("an intersection yields rows")
         obligations = strictest(grant.body.obligations, acceptance.body.obligations)
-        sealed = await self._results.keep(self.match, self._snapshot, rows, suppress_below=obligations.suppress_below)
+        sealed = await self._results.keep(
+            self.match, self._snapshot, found.rows, suppress_below=obligations.suppress_below
+        )
         self._charged = grant.body.requester_count
         await self._journal.keep(self.match, hits_sealed=sealed, units=self._charged)
         return self._charged

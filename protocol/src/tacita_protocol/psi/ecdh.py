@@ -8,7 +8,17 @@ element it is charged for; it does not prove that the sender used one key and it
     1 bind, pad, shuffle, blind    request  ->   1 bind, pad, blind
     2                           <- setup           the setup: sorted, so that its order tells nothing
     3                           <- response      2 check the request, blind it again, in its order
-    4 check both, unblind the response (or blind the setup, if it is the smaller one), look each point up in the setup
+    4 check both, unblind the response (or blind the setup, if it is the smaller one), settle
+    5 look each point up in the setup
+
+Cardinality differs in one thing: the sender sorts the response as a whole, so that the receiver, which shuffled its
+request, counts common points and cannot tell which they are. That holds against a receiver that keeps to its role. One
+that blinds each element with a key of its own recognises the answers and learns *which* elements match, so whoever
+decides about a match must treat it as an intersection.
+
+Before `Settled`: every message, every check of one, and all work on points, whose amount follows from the counts. After
+it: the look-up only, which is what depends on common elements. (A setup that is not blinded is not checked to be on the
+curve, only looked up: a point that is not on it equals none of ours.)
 
 Each message is a concatenation of compressed points. Chunks are cut by position and computed under one key per run. All
 that touches every element, hashing included, happens inside tasks: the thread that drives the engine only moves bytes.
@@ -26,13 +36,24 @@ from tacita_protocol.crypto.random_arrays import random_permutation
 from tacita_protocol.errors import EngineFailure, LimitExceeded, MalformedMessage, PeerViolation
 from tacita_protocol.identifiers.token import Tokens, bind_tokens, check_tokens
 from tacita_protocol.psi import openmined
-from tacita_protocol.psi.engine import Action, Compute, Mode, Receive, RunParameters, Security, Send, Task
+from tacita_protocol.psi.engine import (
+    Action,
+    Compute,
+    Found,
+    Mode,
+    Receive,
+    RunParameters,
+    Security,
+    Send,
+    Settled,
+    Task,
+)
 from tacita_protocol.psi.openmined import POINT_SIZE, PointRejected
 from tacita_protocol.psi.padding import pad_tokens
 from tacita_protocol.psi.rows import Rows, contained, distinct, group_equal, sort_rows, strictly_ascending
 
 MAX_ELEMENTS = 2**20
-"""Elements of one side, after padding. Larger sets need hash partitions, which this version does not have."""
+"""Elements of one side in one partition, after padding. Larger sets are cut into hash partitions."""
 
 MAX_TASK_ELEMENTS = 2048
 """Elements of one blinding task, a quarter of a second: short enough to share cores evenly and to stop soon."""
@@ -46,29 +67,37 @@ class EcdhEngine:
     name = "ecdh"
     version = "1"
     security = Security.SEMI_HONEST
-    modes = frozenset({Mode.INTERSECTION})
+    modes = frozenset({Mode.INTERSECTION, Mode.CARDINALITY})
+    partitionable = frozenset({Mode.INTERSECTION})  # counts of parts would say more than the count
+    max_elements = MAX_ELEMENTS
 
     def max_message_bytes(self, p: RunParameters) -> int:
         """Bytes of the longest message of either side."""
         return POINT_SIZE * max(p.receiver_count, p.sender_count)
 
-    def receive(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, NDArray[np.int64]]:
-        """The receiver's side: returns the row numbers of `tokens` that the sender holds too, ascending and unique.
+    def work(self, p: RunParameters, *, receiver: bool) -> int:
+        """Points that one side multiplies: both blind each of their own, and one more for each of step 2 or 4."""
+        if receiver:
+            return p.receiver_count + min(p.receiver_count, p.sender_count)
+        return p.sender_count + p.receiver_count
+
+    def receive(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, Found]:
+        """The receiver's side.
 
         Raises:
             LimitExceeded: more elements than agreed, or than this engine can take.
             MalformedMessage, PeerViolation: the sender's messages are not what the protocol allows.
         """
-        _check_limits(tokens, p)
+        self._check_limits(tokens, p)
         key = openmined.new_key()
         padded, groups, group_of_row = yield from _one(_prepare, tokens, p.receiver_count)
         request = b"".join((yield _blinding(key, padded, p)))
         _check_own(request, p.receiver_count)
-        yield Send(request, final=True)
+        yield Send(request, final=True, partition=p.partition)
 
-        setup: bytes = yield Receive(POINT_SIZE * p.sender_count)
-        response: bytes = yield Receive(POINT_SIZE * p.receiver_count)
-        yield from _one(_check_answer, request, setup, response, p.sender_count, p.receiver_count)
+        setup: bytes = yield Receive(POINT_SIZE * p.sender_count, partition=p.partition)
+        response: bytes = yield Receive(POINT_SIZE * p.receiver_count, partition=p.partition)
+        yield from _one(_check_answer, request, setup, response, p)
 
         # Both sets must come under the same keys: ours comes off the response or onto the setup, whichever is less.
         if p.receiver_count <= p.sender_count:
@@ -77,8 +106,13 @@ class EcdhEngine:
         else:
             setup = b"".join((yield _reblinding("setup", key, setup, p)))
             _check_own(setup, p.sender_count)
-        rows: NDArray[np.int64] = yield from _one(_hits, response, setup, groups, group_of_row)
-        return rows
+        yield Settled()
+
+        if p.mode is Mode.CARDINALITY:
+            found: Found = yield from _one(_count, response, setup)
+        else:
+            found = yield from _one(_hits, response, setup, groups, group_of_row)
+        return found
 
     def send(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, int]:
         """The sender's side: returns the request's length, all of which the receiver could evaluate.
@@ -89,29 +123,32 @@ class EcdhEngine:
             LimitExceeded: more elements than agreed, or than this engine can take.
             MalformedMessage, PeerViolation: the receiver's message is not what the protocol allows.
         """
-        _check_limits(tokens, p)
+        self._check_limits(tokens, p)
         key = openmined.new_key()
         padded, _, _ = yield from _one(_prepare, tokens, p.sender_count)
         chunks = yield _blinding(key, padded, p)
         setup: bytes = yield from _one(_merge, tuple(chunks))
         _check_own(setup, p.sender_count)
-        yield Send(setup)
+        yield Send(setup, partition=p.partition)
 
-        request: bytes = yield Receive(POINT_SIZE * p.receiver_count)
+        request: bytes = yield Receive(POINT_SIZE * p.receiver_count, partition=p.partition)
         yield from _one(_check_request, request, setup, p.receiver_count)
         response = b"".join((yield _reblinding("request", key, request, p)))
+        if p.mode is Mode.CARDINALITY:
+            response = yield from _one(_merge, (response,))
         _check_own(response, p.receiver_count)
-        yield Send(response, final=True)
+        yield Send(response, final=True, partition=p.partition)
         return p.receiver_count
+
+    def _check_limits(self, tokens: Tokens, p: RunParameters) -> None:
+        check_tokens(tokens)
+        if p.mode not in self.modes:
+            raise ValueError("the ecdh engine has no such mode")
+        if max(p.receiver_count, p.sender_count) > self.max_elements:
+            raise LimitExceeded(f"the ecdh engine takes at most {self.max_elements} elements of each side at once")
 
 
 # What the generators are made of.
-
-
-def _check_limits(tokens: Tokens, p: RunParameters) -> None:
-    check_tokens(tokens)
-    if max(p.receiver_count, p.sender_count) > MAX_ELEMENTS:
-        raise LimitExceeded(f"the ecdh engine takes at most {MAX_ELEMENTS} elements of each side")
 
 
 def _check_own(points: bytes, count: int) -> None:
@@ -128,7 +165,7 @@ def _one(function: Callable[..., Any], *arguments: Any) -> Generator[Action, Any
 def _blinding(key: bytes, padded: Tokens, p: RunParameters) -> Compute:
     return Compute(
         tuple(
-            Task(_bind_and_blind, (key, padded[start:end], p.session_id, p.run, p.partition))
+            Task(_bind_and_blind, (key, padded[start:end], p.session_id, p.run, p.partition), elements=end - start)
             for start, end in _bounds(len(padded), p.chunks)
         )
     )
@@ -137,7 +174,7 @@ def _blinding(key: bytes, padded: Tokens, p: RunParameters) -> Compute:
 def _reblinding(field: str, key: bytes, points: bytes, p: RunParameters) -> Compute:
     return Compute(
         tuple(
-            Task(_blind_again, (field, key, points[start * POINT_SIZE : end * POINT_SIZE]))
+            Task(_blind_again, (field, key, points[start * POINT_SIZE : end * POINT_SIZE]), elements=end - start)
             for start, end in _bounds(len(points) // POINT_SIZE, p.chunks)
         )
     )
@@ -177,7 +214,7 @@ def _bind_and_blind(key: bytes, tokens: Tokens, session_id: bytes, run: int, par
 
 
 def _merge(chunks: tuple[bytes, ...]) -> bytes:
-    """The setup sorted as a whole: chunks one after the other would show which elements were neighbours."""
+    """Points sorted as a whole: chunks one after the other would show which elements were neighbours."""
     return sort_rows(_rows(b"".join(chunks))).tobytes()
 
 
@@ -186,12 +223,14 @@ def _check_request(request: bytes, setup: bytes, count: int) -> None:
     _check_unrelated("request", points, _rows(setup))
 
 
-def _check_answer(request: bytes, setup: bytes, response: bytes, sender_count: int, receiver_count: int) -> None:
-    setup_points = _points(setup, sender_count, "setup")
-    if not strictly_ascending(setup_points):
-        raise PeerViolation("points are not in strictly ascending order", field="setup")
+def _check_answer(request: bytes, setup: bytes, response: bytes, p: RunParameters) -> None:
+    setup_points = _points(setup, p.sender_count, "setup")
+    _check_ascending("setup", setup_points)
     _check_unrelated("setup", setup_points, _rows(request))
-    _check_unrelated("response", _points(response, receiver_count, "response"), setup_points, _rows(request))
+    response_points = _points(response, p.receiver_count, "response")
+    if p.mode is Mode.CARDINALITY:
+        _check_ascending("response", response_points)
+    _check_unrelated("response", response_points, setup_points, _rows(request))
 
 
 def _points(data: bytes, count: int, field: str) -> Rows:
@@ -202,6 +241,11 @@ def _points(data: bytes, count: int, field: str) -> Rows:
     if not np.all((rows[:, 0] == 2) | (rows[:, 0] == 3)):
         raise MalformedMessage("not all rows are compressed points", field=field)
     return rows
+
+
+def _check_ascending(field: str, points: Rows) -> None:
+    if not strictly_ascending(points):
+        raise PeerViolation("points are not in strictly ascending order", field=field)
 
 
 def _check_unrelated(field: str, points: Rows, *others: Rows) -> None:
@@ -218,12 +262,16 @@ def _blind_again(field: str, key: bytes, points: bytes) -> bytes:
         raise MalformedMessage("a point is not on the curve", field=field) from None
 
 
-def _hits(
-    response: bytes, setup: bytes, groups: NDArray[np.int64], group_of_row: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The rows of the receiver's tokens whose point is in the setup, both under the same keys."""
+def _hits(response: bytes, setup: bytes, groups: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> Found:
+    """The receiver's tokens whose point is in the setup, both under the same keys."""
     hit_groups = groups[contained(_rows(response), _rows(setup))]
-    return np.flatnonzero(np.isin(group_of_row, hit_groups[hit_groups != _DUMMY])).astype(np.int64)
+    hit_groups = hit_groups[hit_groups != _DUMMY]
+    return Found(len(hit_groups), np.flatnonzero(np.isin(group_of_row, hit_groups)).astype(np.int64))
+
+
+def _count(response: bytes, setup: bytes) -> Found:
+    """How many points are in both. They are distinct, and a dummy's is in none but with negligible probability."""
+    return Found(int(np.count_nonzero(contained(_rows(response), _rows(setup)))), None)
 
 
 def _rows(data: bytes) -> Rows:

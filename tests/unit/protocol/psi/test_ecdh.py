@@ -42,9 +42,11 @@ def matched(
     receiver: Tokens, sender: Tokens, *, chunks: int = 2, run_tasks: Callable[[tuple[Task, ...]], list[Any]] = inline
 ) -> list[int]:
     p = parameters(receiver, sender, chunks=chunks)
-    rows = run_locally(ENGINE.receive(receiver, p), ENGINE.send(sender, p), run_tasks=run_tasks)
-    assert rows.dtype == np.int64
-    return [int(row) for row in rows]
+    found = run_locally(ENGINE.receive(receiver, p), ENGINE.send(sender, p), run_tasks=run_tasks)
+    assert found.rows is not None
+    assert found.rows.dtype == np.int64
+    assert found.count == len({receiver[row].tobytes() for row in found.rows})
+    return [int(row) for row in found.rows]
 
 
 def plainly_matched(receiver: Tokens, sender: Tokens) -> list[int]:
@@ -112,7 +114,7 @@ def test_another_session_id_matches_nothing() -> None:
     tokens = random_tokens(64)
     receiver = ENGINE.receive(tokens, parameters(tokens, tokens))
     sender = ENGINE.send(tokens, parameters(tokens, tokens))
-    assert run_locally(receiver, sender, run_tasks=inline).tolist() == []
+    assert run_locally(receiver, sender, run_tasks=inline).count == 0
 
 
 def test_the_peer_sees_padded_sizes_only() -> None:

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tacita_protocol.errors import LimitExceeded, MalformedMessage
 from tacita_protocol.psi.engine import (
     Action,
     Compute,
+    Found,
     Receive,
     RunParameters,
     Send,
+    Settled,
     Task,
     run_locally,
 )
@@ -54,26 +55,30 @@ def inline(tasks: tuple[Task, ...]) -> list[Any]:
     return [task.function(*task.arguments) for task in tasks]
 
 
-def asks(*actions: Action) -> Generator[Action, Any, NDArray[np.int64]]:
-    yield from actions
-    return np.arange(3)
+FOUND = Found(3, np.arange(3))
+
+
+def asks(*actions: Action) -> Generator[Action, Any, Found]:
+    yield from (action for action in actions)  # a generator, which takes answers
+    return FOUND
 
 
 def answers(*actions: Action) -> Generator[Action, Any, int]:
-    yield from actions
+    yield from (action for action in actions)  # a generator, which takes answers
     return 0
 
 
 def test_the_driver_carries_messages_and_results() -> None:
     seen: list[Any] = []
 
-    def receiver() -> Generator[Action, Any, NDArray[np.int64]]:
+    def receiver() -> Generator[Action, Any, Found]:
         seen.append((yield Receive(2)))
+        seen.append((yield Settled()))
         seen.append((yield Compute((Task(len, ("abc",)), Task(abs, (-1,))))))
-        return np.arange(3)
+        return FOUND
 
-    assert run_locally(receiver(), answers(Send(b"ab")), run_tasks=inline).tolist() == [0, 1, 2]
-    assert seen == [b"ab", [3, 1]]
+    assert run_locally(receiver(), answers(Send(b"ab")), run_tasks=inline) is FOUND
+    assert seen == [b"ab", None, [3, 1]]
 
 
 def test_a_message_over_the_limit_is_refused() -> None:
@@ -81,11 +86,24 @@ def test_a_message_over_the_limit_is_refused() -> None:
         run_locally(asks(Receive(1)), answers(Send(b"ab")), run_tasks=inline)
 
 
-def test_sides_that_wait_for_each_other_are_a_mistake() -> None:
-    with pytest.raises(RuntimeError, match="wait"):
-        run_locally(asks(Receive(1)), answers(Receive(1)), run_tasks=inline)
+Actions = tuple[Action, ...]
+MISTAKES: dict[str, tuple[Actions, Actions]] = {
+    "both sides of the engine wait": ((Receive(1),), (Receive(1),)),
+    "left messages unread": ((Settled(),), (Send(b"ab"),)),
+    "of another partition": ((Receive(2), Settled()), (Send(b"ab", partition=1),)),
+    "the receiver settles": ((Receive(2),), (Send(b"ab"),)),
+    "the sender does not": ((Settled(),), (Settled(),)),
+    "nothing but local work follows": ((Settled(), Send(b"ab")), (Receive(2),)),
+    "local work follows when a side has settled": ((Settled(), Settled()), ()),
+}
 
 
-def test_an_unread_message_is_a_mistake() -> None:
-    with pytest.raises(RuntimeError, match="unread"):
-        run_locally(asks(), answers(Send(b"ab")), run_tasks=inline)
+@pytest.mark.parametrize("message", MISTAKES)
+def test_an_engine_that_breaks_the_interface_is_a_mistake(message: str) -> None:
+    receiver, sender = MISTAKES[message]
+    with pytest.raises(RuntimeError, match=message):
+        run_locally(asks(*receiver), answers(*sender), run_tasks=inline)
+
+
+def test_what_was_found_is_not_shown() -> None:
+    assert "3" not in repr(FOUND)
