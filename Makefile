@@ -8,7 +8,7 @@ INPUTS := requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 BENCH  ?= all
 TEST_WORKERS ?= 4
 
-.PHONY: setup demo test check bench lock format clean
+.PHONY: setup demo test check bench fuzz lock format clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,10 @@ check: setup
 bench: setup
 	@$(BIN)/python -m bench $(BENCH)
 
+# Coverage-guided fuzzing of every parser, five minutes each; make fuzz TARGET=note SECONDS=30 for less.
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(or $(SECONDS),300)
+
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -54,4 +58,4 @@ lock: setup
 	  --format requirements-txt --output-file requirements.lock > /dev/null
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
