@@ -1,15 +1,17 @@
 """The canonical form of an identifier of any kind, and the version of the rules that made it."""
 
-from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Protocol
 
-from tacita_protocol.identifiers import account, phone
 from tacita_protocol.identifiers.kind import Kind
 
-_NORMALISERS: Mapping[Kind, Callable[[str, str | None], str]] = {
-    Kind.PHONE: phone.normalise,
-    Kind.ACCOUNT: account.normalise,
-}
-_VERSIONS: Mapping[Kind, str] = {Kind.PHONE: phone.VERSION, Kind.ACCOUNT: account.VERSION}
+
+class _Rules(Protocol):
+    """The module of one kind."""
+
+    VERSION: str
+
+    def normalise(self, text: str, region: str | None) -> str: ...
 
 
 def normalise(kind: Kind, text: str, region: str | None = None) -> str:
@@ -23,9 +25,47 @@ def normalise(kind: Kind, text: str, region: str | None = None) -> str:
     Raises:
         InvalidIdentifier: the text is no identifier of this kind; `reason` is a `RejectionReason`.
     """
-    return _NORMALISERS[kind](text, region)
+    return _rules(kind).normalise(text, region)
 
 
 def normaliser_version(kind: Kind) -> str:
     """Name and version of the rules, such as `phone/1`. Two partners with different ones do not match at all."""
-    return f"{kind}/{_VERSIONS[kind]}"
+    return f"{kind}/{_rules(kind).VERSION}"
+
+
+@cache
+def _rules(kind: Kind) -> _Rules:
+    """Imported when first asked for: a worker that reads e-mail addresses needs no tables of phone plans."""
+    match kind:
+        case Kind.PHONE:
+            from tacita_protocol.identifiers import phone
+
+            return phone
+        case Kind.ACCOUNT:
+            from tacita_protocol.identifiers import account
+
+            return account
+        case Kind.EMAIL:
+            from tacita_protocol.identifiers import email
+
+            return email
+        case Kind.COMPANY:
+            from tacita_protocol.identifiers import company
+
+            return company
+        case Kind.DOMAIN:
+            from tacita_protocol.identifiers import domain
+
+            return domain
+        case Kind.HANDLE:
+            from tacita_protocol.identifiers import handle
+
+            return handle
+        case Kind.WALLET:
+            from tacita_protocol.identifiers import wallet
+
+            return wallet
+        case Kind.FILE:
+            from tacita_protocol.identifiers import file
+
+            return file

@@ -6,14 +6,19 @@ from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.kind import RejectionReason
 
 MAX_TEXT_LENGTH = 64
-"""Characters of one identifier as written. The longest IBAN in groups of four has 42; nothing longer is parsed."""
+"""Characters of one number as written. The longest IBAN in groups of four has 42; nothing longer is parsed."""
+
+MAX_ADDRESS_LENGTH = 2048
+"""Characters of an address as written: the longest that a browser or a mail program surely hands on."""
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # U+FF01..U+FF5E stand for ! to ~
 _MINUS_SIGN = "\u2212"
 _RIGHT_TO_LEFT_OVERRIDE = "\u202e"
+_CONFUSED = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+"""Alphabets whose letters look like each other's, as the first word of a character's Unicode name."""
 
 
-def plain_spelling(text: str) -> str:
+def plain_spelling(text: str, *, max_length: int = MAX_TEXT_LENGTH) -> str:
     """`text` with every known variant of a character replaced by its ASCII form, without space at the ends.
 
     Decimal digits of any script and full-width forms become ASCII; dashes become `-`; spaces and tabs become a space;
@@ -22,11 +27,11 @@ def plain_spelling(text: str) -> str:
     digits, and a footnote mark into a part of the number.
 
     Raises:
-        InvalidIdentifier: empty, longer than `MAX_TEXT_LENGTH`, a control character (a line break) inside, or a
+        InvalidIdentifier: empty, longer than `max_length` characters, a control character (a line break) inside, or a
             direction override that makes people read another number than programs do.
     """
-    if len(text) > MAX_TEXT_LENGTH:
-        raise InvalidIdentifier(f"longer than {MAX_TEXT_LENGTH} characters", reason=RejectionReason.TOO_LONG)
+    if len(text) > max_length:
+        raise InvalidIdentifier(f"longer than {max_length} characters", reason=RejectionReason.TOO_LONG)
     stripped = text.strip()
     if not (stripped.isascii() and stripped.isprintable()):
         stripped = "".join(map(_plain_character, stripped))
@@ -34,6 +39,19 @@ def plain_spelling(text: str) -> str:
     if not plain:
         raise InvalidIdentifier("no text", reason=RejectionReason.EMPTY)
     return plain
+
+
+def refuse_look_alikes(word: str) -> None:
+    """Refuses letters of two alphabets that are confused with each other: a Cyrillic `а` among Latin letters.
+
+    Raises:
+        InvalidIdentifier: `LOOK_ALIKE`.
+    """
+    if word.isascii():
+        return
+    alphabets = {unicodedata.name(character, "").partition(" ")[0] for character in word if character.isalpha()}
+    if len(alphabets & _CONFUSED) > 1:
+        raise InvalidIdentifier("letters of several alphabets in one word", reason=RejectionReason.LOOK_ALIKE)
 
 
 def _plain_character(character: str) -> str:
@@ -49,5 +67,5 @@ def _plain_character(character: str) -> str:
     if category == "Pd" or character == _MINUS_SIGN:
         return "-"
     if category == "Cc":
-        raise InvalidIdentifier("contains a control character", reason=RejectionReason.NOT_A_NUMBER)
+        raise InvalidIdentifier("contains a control character", reason=RejectionReason.NOT_PLAIN_TEXT)
     return character.translate(_FULL_WIDTH)

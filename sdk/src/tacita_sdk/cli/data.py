@@ -19,7 +19,7 @@ Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset
 def import_(
     file: Annotated[Path, typer.Argument(help="CSV file with a header line.", exists=True, dir_okay=False)],
     dataset: Dataset,
-    kind: Annotated[str, typer.Option(help="phone or account.")],
+    kind: Annotated[str, typer.Option(help="phone, account, email, company, domain, handle, wallet or file.")],
     column: Annotated[str | None, typer.Option(help="Header of the column; needed when there are several.")] = None,
     region: Annotated[str | None, typer.Option(help="Country in which national spellings are read, e.g. GB.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="comma, semicolon or tab; found out when not given.")] = None,

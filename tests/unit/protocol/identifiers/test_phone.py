@@ -62,7 +62,7 @@ REJECTED = [
     ("++442079460018", None, RejectionReason.NOT_A_NUMBER),
     ("+44+2079460018", None, RejectionReason.NOT_A_NUMBER),
     ("02079460018²", "GB", RejectionReason.NOT_A_NUMBER),  # a footnote mark is no digit
-    ("020 7946\n0018", "GB", RejectionReason.NOT_A_NUMBER),
+    ("020 7946\n0018", "GB", RejectionReason.NOT_PLAIN_TEXT),
     ("\ud800020 7946 0018", "GB", RejectionReason.NOT_A_NUMBER),
     ("020 7946 001", "GB", RejectionReason.INVALID),
     ("0000000000", "GB", RejectionReason.INVALID),
