@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tacita_policies.bundle import Bundle
-from tacita_policies.decision import NOTHING, Decision, Entrypoint, MatchInput
+from tacita_policies.decision import NOTHING, Decision, Entrypoint
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_policies.example import EXAMPLE
+from tacita_policies.questions import MatchInput
 from tacita_policies.source import PolicyRefused
 
 BROKER, NODE = Entrypoint.BROKER_MATCH, Entrypoint.NODE_RESPOND
@@ -42,8 +43,15 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-def write(directory: Path, *, match: str, respond: str = ALLOW, root: str = "tacita") -> Path:
-    for package, body in (("broker.match", match), ("node.respond", respond)):
+PERMIT = 'decision := {"allow": true, "reasons": []}'
+DISCLOSE = PERMIT.replace("[]", '[], "obligations": {"items": ["advert"], "approvals": [], "retention_days": 1}')
+
+
+def write(directory: Path, *, match: str, respond: str = ALLOW, root: str = "tacita", **other: str) -> Path:
+    permits = {"discover": PERMIT, "agree": PERMIT, "disclose": DISCLOSE} | other
+    bodies = {"broker.match": match, "node.respond": respond, "broker.discover": permits["discover"]}
+    bodies |= {"node.agree": permits["agree"], "node.disclose": permits["disclose"]}
+    for package, body in bodies.items():
         path = directory / "rego" / f"{package}.rego"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"package {root}.{package}\n\nimport rego.v1\n\n{body}\n")

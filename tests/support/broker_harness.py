@@ -27,7 +27,8 @@ from tacita_broker.app import create_app
 from tacita_broker.directory import BrokerDirectory, BrokerKeys, NewBroker, migrate
 from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.services import Running, Services, build
-from tacita_policies.decision import NOTHING, Decision, Entrypoint, MatchInput
+from tacita_policies.decision import NOTHING, Decision, Entrypoint, Permission
+from tacita_policies.questions import DiscoverInput, MatchInput, PermitInput
 from tacita_protocol.api import EnrolRequest, WitnessNext, parse_body
 from tacita_protocol.crypto.digest import Digest, digest_of
 from tacita_protocol.crypto.encoding import from_b64u
@@ -64,6 +65,7 @@ OBLIGATIONS = Obligations(
     expires_in=3600,
 )
 ALLOW = Decision(allow=True, reasons=(), obligations=OBLIGATIONS)
+ALLOWED = Permission(allow=True, reasons=())
 DENY = Decision(
     allow=False,
     reasons=(Reason(code="not-eligible", message="This partner may not ask about this dataset."),),
@@ -92,6 +94,8 @@ class ScriptedPolicy:
 
     verdict: Decision = ALLOW
     asked: list[MatchInput] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    """Names of datasets that the federation shows to nobody but their owner."""
     digest: Digest = POLICY_DIGEST
 
     async def start(self) -> None:
@@ -102,6 +106,17 @@ class ScriptedPolicy:
         assert entrypoint is Entrypoint.BROKER_MATCH
         self.asked.append(input)
         return self.verdict
+
+    async def permit(self, entrypoint: Entrypoint, input: PermitInput) -> Permission:  # noqa: A002 - the interface's word
+        """What `hidden` leaves visible is permitted."""
+        assert entrypoint is Entrypoint.BROKER_DISCOVER
+        assert isinstance(input, DiscoverInput)
+        shown = input.asker.kind in input.dataset.discoverable_by and input.dataset.name not in self.hidden
+        return ALLOWED if shown else Permission(allow=False, reasons=DENY.reasons)
+
+    async def permit_each(self, entrypoint: Entrypoint, inputs: Sequence[PermitInput]) -> tuple[Permission, ...]:
+        """The same for each."""
+        return tuple([await self.permit(entrypoint, asked) for asked in inputs])
 
     async def close(self) -> None:
         """Nothing to stop."""

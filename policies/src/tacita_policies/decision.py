@@ -1,36 +1,22 @@
-"""Who decides: what a decision point is asked, and what it answers.
+"""Who decides, and what it answers.
 
-The questions are put to Rego (`rego/broker/match.rego`, `rego/node/respond.rego`); the types here make sure that a
-policy never sees an incomplete input and that nobody acts on anything but a complete answer. A decision point never
-raises for a policy that fails: it denies and says why (`Failure`).
+The questions (`questions.py`) are put to Rego, one package for each `Entrypoint`. The types here make sure that nobody
+acts on anything but a complete answer. A decision point never raises for a policy that fails: it denies and says why
+(`Failure`).
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Protocol, Self
 
 from pydantic import Field, model_validator
 
+from tacita_policies.questions import MatchInput, PermitInput
 from tacita_protocol.crypto.digest import Digest
-from tacita_protocol.identifiers.kind import Kind
-from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.obligations import MAX_RETENTION_DAYS, Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import Part
-from tacita_protocol.statements.vocabulary import (
-    Code,
-    Count,
-    DatasetName,
-    Engines,
-    HexDigest,
-    Jurisdictions,
-    Mode,
-    PaddedCount,
-    PartnerId,
-    PartnerKind,
-    ResultTo,
-    Sensitivity,
-    ShortText,
-    UnixTime,
-)
+from tacita_protocol.statements.vocabulary import Code
 
 MAX_REASONS = 16
 """Most reasons of one decision; a statement carries as many."""
@@ -39,83 +25,16 @@ MAX_REASONS = 16
 class Entrypoint(StrEnum):
     """The questions that a policy answers; the value is the path of the Rego package."""
 
+    BROKER_DISCOVER = "tacita/broker/discover"
+    """May this partner know of that dataset? (`DiscoverInput`)"""
     BROKER_MATCH = "tacita/broker/match"
+    """May this match happen at all in this federation? (`MatchInput`)"""
+    NODE_AGREE = "tacita/node/agree"
+    """May this node sign that agreement? (`AgreeInput`)"""
+    NODE_DISCLOSE = "tacita/node/disclose"
+    """May this label, contact, record or referral go to that partner? (`DiscloseInput`)"""
     NODE_RESPOND = "tacita/node/respond"
-
-
-class Credential(Part):
-    """A registration that a partner claims, as its card says it."""
-
-    scheme: Code
-    valid_until: UnixTime
-
-
-class Party(Part):
-    """One of the two partners of a match."""
-
-    partner: PartnerId
-    kind: PartnerKind
-    jurisdictions: Jurisdictions
-    legal_entity: ShortText
-    credentials: Annotated[tuple[Credential, ...], Field(max_length=16)]
-
-
-class Caps(Part):
-    """What may be asked under an agreement: units (elements that the receiver could evaluate) in a period of days."""
-
-    units: Count
-    period_days: Annotated[int, Field(ge=1, le=3660)]
-
-
-class AgreementFacts(Part):
-    """The agreement between the two, reduced to its term about the dataset in question."""
-
-    class_: Annotated[Code, Field(alias="class")]
-    caps: Caps
-    not_before: UnixTime
-    not_after: UnixTime
-    documents: Annotated[tuple[HexDigest, ...], Field(max_length=128)]
-    """Digests of the documents that support the legal bases."""
-    modes: Annotated[tuple[Mode, ...], Field(max_length=8)]
-    engines: Engines
-    result_to: Annotated[tuple[ResultTo, ...], Field(max_length=3)]
-    purposes: Annotated[tuple[Code, ...], Field(max_length=16)]
-    legal_bases: Annotated[tuple[Code, ...], Field(max_length=16)]
-
-
-class DatasetFacts(Part):
-    """The dataset that is asked about, as its card says."""
-
-    owner: PartnerId
-    name: DatasetName
-    kind: Kind
-    sensitivity: Sensitivity
-    jurisdictions: Jurisdictions
-
-
-class History(Part):
-    """What the same requester has had from the same responder in the last 30 days."""
-
-    matches_30d: Count = 0
-    units_30d: Count = 0
-
-
-class MatchInput(Part):
-    """One question: may this match happen? `time` is passed in, since a policy has no clock."""
-
-    requester: Party
-    responder: Party
-    agreement: AgreementFacts | None
-    dataset: DatasetFacts
-    purpose: Code
-    legal_basis: Code
-    mode: Mode
-    result_to: ResultTo
-    padded_count: PaddedCount
-    engines: Engines
-    history: History
-    approvals: Annotated[tuple[Code, ...], Field(max_length=16)]
-    time: UnixTime
+    """Does the owner of the data agree to the match? (`MatchInput`)"""
 
 
 NOTHING = Obligations(
@@ -156,6 +75,37 @@ class Decision(Part):
         return self
 
 
+class Disclosable(Part):
+    """What an allowed disclosure may carry, and under which conditions."""
+
+    items: Annotated[tuple[Code, ...], Field(min_length=1, max_length=32)]
+    approvals: Annotated[tuple[Code, ...], Field(max_length=8)]
+    """People who must have approved, by role; they have."""
+    retention_days: Annotated[int, Field(ge=0, le=MAX_RETENTION_DAYS)]
+    """Days for which the recipient may keep it."""
+
+
+class Permission(Part):
+    """The answer where there is nothing to negotiate: yes, or no with at least one reason.
+
+    Raises:
+        ValidationError: the parts contradict each other.
+    """
+
+    allow: bool
+    reasons: Annotated[tuple[Reason, ...], Field(max_length=MAX_REASONS)]
+    obligations: Disclosable | None = None
+    """Given with an allowed disclosure, and with nothing else."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.allow == bool(self.reasons):
+            raise ValueError("a denial gives reasons and an allowance gives none")
+        if not self.allow and self.obligations is not None:
+            raise ValueError("a denial carries no obligations")
+        return self
+
+
 class Failure(StrEnum):
     """Why a decision point denied without having been told to."""
 
@@ -169,13 +119,13 @@ class Failure(StrEnum):
 
 
 _SENTENCES = {
-    Failure.TIMEOUT: "The policy did not answer in time, so the match is not allowed. Try again, or tell the operator.",
-    Failure.UNAVAILABLE: "The policy could not be asked, so the match is not allowed. Try again, or tell the operator.",
-    Failure.BUSY: "Too many decisions are waiting, so the match is not allowed. Try again later.",
-    Failure.ERROR: "The policy failed on this request, so the match is not allowed. Tell the operator.",
-    Failure.UNDEFINED: "The policy says nothing about this request, so the match is not allowed. Tell the operator.",
-    Failure.MALFORMED: "The policy gave an unusable answer, so the match is not allowed. Tell the operator.",
-    Failure.NOTHING_LEFT: "The policies that must all allow this match have no way of matching in common.",
+    Failure.TIMEOUT: "The policy did not answer in time, so this is not allowed. Try again, or tell the operator.",
+    Failure.UNAVAILABLE: "The policy could not be asked, so this is not allowed. Try again, or tell the operator.",
+    Failure.BUSY: "Too many decisions are waiting, so this is not allowed. Try again later.",
+    Failure.ERROR: "The policy failed on this request, so this is not allowed. Tell the operator.",
+    Failure.UNDEFINED: "The policy says nothing about this request, so this is not allowed. Tell the operator.",
+    Failure.MALFORMED: "The policy gave an unusable answer, so this is not allowed. Tell the operator.",
+    Failure.NOTHING_LEFT: "The policies that must all allow this have nothing in common that they permit.",
 }
 
 
@@ -184,6 +134,11 @@ def denied_by(failure: Failure) -> Decision:
     return Decision(
         allow=False, reasons=(Reason(code=failure.value, message=_SENTENCES[failure]),), obligations=NOTHING
     )
+
+
+def refused_by(failure: Failure) -> Permission:
+    """The same for a question that is answered with a permission."""
+    return Permission(allow=False, reasons=denied_by(failure).reasons)
 
 
 class DecisionPoint(Protocol):
@@ -204,6 +159,14 @@ class DecisionPoint(Protocol):
 
     async def decide(self, entrypoint: Entrypoint, input: MatchInput) -> Decision:  # noqa: A002 - OPA's own term
         """Evaluate; never raises for a failing policy: it denies."""
+        ...
+
+    async def permit(self, entrypoint: Entrypoint, input: PermitInput) -> Permission:  # noqa: A002 - OPA's own term
+        """Evaluate; never raises for a failing policy: it denies."""
+        ...
+
+    async def permit_each(self, entrypoint: Entrypoint, inputs: Sequence[PermitInput]) -> tuple[Permission, ...]:
+        """The answers to many questions of one kind, in their order: cheaper than one by one, and failing the same."""
         ...
 
     async def close(self) -> None:

@@ -5,8 +5,10 @@ here, where its parent can kill it. This module imports little, because it start
 
     first line in    {"parent": pid, "policies": {path: text}, "data": {...}}
     first line out   {"ready": true}  or  {"ready": false, "error": text}
-    then, each       {"id": n, "rules": [path], "input": {...}}
-    answered by      {"id": n, "results": [{"value": ...} | {"failure": "undefined" | "error"}]}
+    then, each       {"id": n, "rules": [path], "inputs": [{...}]}
+    answered by      {"id": n, "results": [[{"value": ...} | {"failure": "undefined" | "error"}]]}
+
+There is a list of results for each input, and in it one for each rule.
 """
 
 import ctypes
@@ -42,7 +44,8 @@ def main() -> None:
     _answer({"ready": True})
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        _answer({"id": question["id"], "results": _evaluate(engine, question["rules"], question["input"])})
+        results = [_evaluate(engine, question["rules"], facts) for facts in question["inputs"]]
+        _answer({"id": question["id"], "results": results})
 
 
 def _confine(parent: int) -> None:

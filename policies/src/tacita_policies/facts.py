@@ -1,6 +1,6 @@
 """From signed statements to the facts that a policy reads. Broker and node both build their inputs here."""
 
-from tacita_policies.decision import (
+from tacita_policies.questions import (
     AgreementFacts,
     Caps,
     Credential,
@@ -14,7 +14,7 @@ from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.partner import PartnerCard
 
-NO_HISTORY = History(matches_30d=0, units_30d=0)
+NO_HISTORY = History()
 
 
 def match_input(
@@ -24,6 +24,7 @@ def match_input(
     responder: PartnerCard,
     dataset: DatasetCard,
     agreement: Agreement | None = None,
+    tested: DatasetCard | None = None,
     history: History = NO_HISTORY,
     approvals: tuple[str, ...] = (),
     time: int,
@@ -31,6 +32,9 @@ def match_input(
     """The question that a request puts to a policy at `time` (unix seconds).
 
     An agreement of which no term covers the request is passed on as none: it permits nothing here.
+
+    Args:
+        tested: the card of the requester's own set, when its own node asks whether the set may be tested.
 
     Raises:
         RuntimeError: the statements do not belong together; the caller looked up the wrong ones.
@@ -40,19 +44,14 @@ def match_input(
         and request.responder == responder.partner == dataset.partner
         and (request.dataset, request.epoch, request.kind) == (dataset.dataset, dataset.epoch, dataset.kind)
     )
-    if not belongs:
+    if not belongs or (tested is not None and (tested.partner, tested.kind) != (request.requester, request.kind)):
         raise RuntimeError("the cards are not those that the request names")
     return MatchInput(
         requester=_party(requester),
         responder=_party(responder),
         agreement=None if agreement is None else _agreement(agreement, request),
-        dataset=DatasetFacts(
-            owner=dataset.partner,
-            name=dataset.dataset,
-            kind=dataset.kind,
-            sensitivity=dataset.sensitivity,
-            jurisdictions=dataset.jurisdictions,
-        ),
+        dataset=_dataset(dataset),
+        tested=None if tested is None else _dataset(tested),
         purpose=request.purpose,
         legal_basis=request.legal_basis,
         mode=request.mode,
@@ -72,6 +71,16 @@ def _party(card: PartnerCard) -> Party:
         jurisdictions=card.jurisdictions,
         legal_entity=card.legal_entity.name,
         credentials=tuple(Credential(scheme=c.scheme, valid_until=c.valid_until) for c in card.credentials),
+    )
+
+
+def _dataset(card: DatasetCard) -> DatasetFacts:
+    return DatasetFacts(
+        owner=card.partner,
+        name=card.dataset,
+        kind=card.kind,
+        sensitivity=card.sensitivity,
+        jurisdictions=card.jurisdictions,
     )
 
 

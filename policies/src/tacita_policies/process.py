@@ -1,4 +1,4 @@
-"""The parent's end of the decision process: start it, put one question at a time, kill it."""
+"""The parent's end of the decision process: start it, put one question (or a batch) at a time, kill it."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,10 @@ MAX_ANSWER_BYTES = 1 << 20
 """Bytes of one answer of the process."""
 
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")  # and nothing that could hold a secret
+
+
+Results = list[Mapping[str, JSONValue]]
+"""What each rule gave for one input."""
 
 
 class ProcessFailed(Exception):
@@ -79,18 +83,19 @@ class DecisionProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    async def ask(self, rules: Sequence[str], facts: Mapping[str, Any]) -> list[Mapping[str, JSONValue]]:
-        """Evaluate `rules`; one result each. After an exception, or if cancelled, the process must be killed.
+    async def ask(self, rules: Sequence[str], inputs: Sequence[Mapping[str, Any]]) -> list[Results]:
+        """Evaluate `rules` on each input; the results of all rules for each. After an exception, or if cancelled, the
+        process must be killed.
 
         Raises:
             ProcessFailed: it died or answered something else.
         """
         self._asked += 1
-        answer = await self._exchange({"id": self._asked, "rules": list(rules), "input": dict(facts)})
-        results = answer.get("results")
-        if answer.get("id") != self._asked or not isinstance(results, list) or len(results) != len(rules):
+        answer = await self._exchange({"id": self._asked, "rules": list(rules), "inputs": list(inputs)})
+        answers = answer.get("results")
+        if answer.get("id") != self._asked or not isinstance(answers, list) or len(answers) != len(inputs):
             raise ProcessFailed("the decision process answered another question")
-        return [result if isinstance(result, dict) else {} for result in results]
+        return [_results(results, len(rules)) for results in answers]
 
     async def kill(self) -> None:
         """End it, whatever it is doing, and wait until it is gone."""
@@ -114,3 +119,9 @@ class DecisionProcess:
         if not isinstance(answer, dict):
             raise ProcessFailed("the decision process answered nonsense")
         return answer
+
+
+def _results(results: JSONValue, rules: int) -> Results:
+    if not isinstance(results, list) or len(results) != rules:
+        raise ProcessFailed("the decision process answered another question")
+    return [result if isinstance(result, dict) else {} for result in results]

@@ -10,8 +10,9 @@ from tacita_policies.source import PolicyRefused
 
 ANSWER = 'decision := {"allow": false, "reasons": [{"code": "no", "message": "No."}]}'
 FILES = {
-    "rego/broker/match.rego": f"package tacita.broker.match\n\nimport rego.v1\n\n{ANSWER}\n",
-    "rego/node/respond.rego": f"package tacita.node.respond\n\nimport rego.v1\n\n{ANSWER}\n",
+    f"rego/{place}.rego": f"package tacita.{place.replace('/', '.')}\n\nimport rego.v1\n\n{ANSWER}\n"
+    for place in ("broker/discover", "broker/match", "node/agree", "node/disclose", "node/respond")
+} | {
     "data/limits.json": '{"about": "A test.", "limits": {"most": 5}}',
 }
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tacita_policies.bundle import Bundle
-from tacita_policies.decision import Decision, Entrypoint, MatchInput
+from tacita_policies.decision import Decision, Entrypoint
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_policies.example import EXAMPLE
+from tacita_policies.questions import MatchInput
 
 CASES = json.loads((Path(__file__).parent / "decisions.json").read_text())
 SIDES = {"broker": Entrypoint.BROKER_MATCH, "node": Entrypoint.NODE_RESPOND}

@@ -13,8 +13,9 @@ from tacita_broker.log.store import queue_entry
 from tacita_broker.matches.tables import MatchRow, opening_reference
 from tacita_broker.partners.service import PartnerService
 from tacita_broker.storage import Database
-from tacita_policies.decision import Decision, DecisionPoint, Entrypoint, History, MatchInput
+from tacita_policies.decision import Decision, DecisionPoint, Entrypoint
 from tacita_policies.facts import match_input
+from tacita_policies.questions import History, MatchInput
 from tacita_protocol.api import MatchState
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.keys import SigningKey

@@ -16,7 +16,7 @@ from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
 from tacita_node.matching.tables import InboxCursor, MatchRow
 from tacita_node.storage import Database
-from tacita_policies.decision import History
+from tacita_policies.questions import History
 from tacita_protocol.crypto.jcs import JSONValue, canonical_json
 from tacita_protocol.session import State
 from tacita_protocol.statements.reason import Reason

@@ -1,0 +1,5 @@
+package tacita.node.agree
+
+import rego.v1
+
+decision := {"allow": false, "reasons": [{"code": "not-permitted", "message": "No rule allows this."}]}
