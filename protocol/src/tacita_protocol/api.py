@@ -102,6 +102,28 @@ class StatementBody(Part):
     envelope: Envelope
 
 
+class RotationBody(Part):
+    """A KeyRotation and the card that it puts in force."""
+
+    rotation: Envelope
+    card: Envelope
+
+
+class RevocationView(Part):
+    """A revocation as the broker lists it; `entry` is null until its log entry is witnessed."""
+
+    number: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    envelope: Envelope
+    entry: LoggedCard | None
+
+
+class RevocationList(Part):
+    """Revocations after the asked number that concern the reader; `next` is the number to ask from next."""
+
+    revocations: Annotated[tuple[RevocationView, ...], Field(max_length=MAX_EVENTS)]
+    next: Sequence
+
+
 class PromiseBody(Part):
     promise: Envelope
 
@@ -166,10 +188,12 @@ class InboxEventType(StrEnum):
     ABORTED = "aborted"
     CLOSING = "closing"
     AGREEMENT = "agreement"
+    REVOCATION = "revocation"
+    """Something was revoked: read the list of revocations on."""
 
 
 class InboxEvent(Part):
-    """`match` is set for every type but `agreement`, which sets `agreement`."""
+    """`match` is set for every type but `agreement`, which sets `agreement`, and `revocation`, which sets neither."""
 
     seq: Annotated[int, Field(ge=1, le=2**53 - 1)]
     type: InboxEventType
@@ -179,7 +203,8 @@ class InboxEvent(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         about_agreement = self.type is InboxEventType.AGREEMENT
-        if (self.agreement is not None) != about_agreement or (self.match is not None) == about_agreement:
+        about_match = self.type not in (InboxEventType.AGREEMENT, InboxEventType.REVOCATION)
+        if (self.agreement is not None) != about_agreement or (self.match is not None) != about_match:
             raise ValueError("the event names exactly the thing it is about")
         return self
 

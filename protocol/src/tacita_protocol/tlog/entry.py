@@ -7,8 +7,8 @@ nothing; `time` is coarse; `sealed` is the digest of the sealed record beside th
 digest is of one *disclosure*, base64url(JSON [salt, name, value]), which only those who may see it receive; random
 digests fill up the rest. So every match entry has one length and shape, and says nothing without its disclosures.
 
-**Public entries**: `{v, class, type, digest, time}`, the digest of the envelope of a partner card or dataset card, or
-the salted digest of an agreement.
+**Public entries**: `{v, class, type, digest, time}`, the digest of the envelope of a partner card, dataset card, key
+rotation or revocation, or the salted digest of an agreement.
 
 Never in an entry: an identifier, a token, an unsalted digest of either, a stable pseudonym.
 """
@@ -33,12 +33,14 @@ COARSE_SECONDS: Final = 600
 MAX_ENTRY_CHARACTERS: Final = 4096
 MAX_DISCLOSURE_CHARACTERS: Final = 1024
 
-PublicType = Literal["partner-card", "dataset-card", "agreement"]
+PublicType = Literal["partner-card", "dataset-card", "agreement", "key-rotation", "revocation"]
 
 _PUBLIC_TYPES: Final[Mapping[str, PublicType]] = {
     "partner-card": "partner-card",
     "dataset-card": "dataset-card",
     "agreement": "agreement",
+    "key-rotation": "key-rotation",
+    "revocation": "revocation",
 }
 _ID_BYTES: Final = 16
 _SALT_BYTES: Final = 16
