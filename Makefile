@@ -8,7 +8,7 @@ INPUTS := requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 BENCH  ?= all
 TEST_WORKERS ?= 4
 
-.PHONY: setup demo test check bench fuzz lock format clean
+.PHONY: setup demo test check bench soak fuzz lock format clean
 
 setup: $(STAMP)
 
@@ -42,6 +42,11 @@ check: setup
 
 bench: setup
 	@$(BIN)/python -m bench $(BENCH)
+
+# The promises' full numbers: hours. What takes part reads tests/support/scale.py.
+soak: setup
+	TACITA_SOAK=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -o timeout=14400 \
+	  tests/promises $(ARGS)
 
 # Coverage-guided fuzzing of every parser, five minutes each; make fuzz TARGET=note SECONDS=30 for less.
 fuzz: setup
