@@ -142,11 +142,23 @@ class Node(NodeConnection):
         basis: str,
         case: str,
         mode: str = "intersection",
+        result_to: str = "requester",
         agreement: str | None = None,
     ) -> "Match":
-        """Start a match of an own dataset against `partner/dataset`; returns at once."""
+        """Start a match of an own dataset against `partner/dataset`; returns at once.
+
+        `mode` is `intersection` or `cardinality`. `result_to` says who learns: `requester` (this side), `owner` (a
+        silent hit: the partner learns which of its records this side holds, this side learns nothing) or `both`.
+        """
         order = MatchOrder(
-            dataset=dataset, with_=with_, mode=mode, purpose=purpose, basis=basis, case=case, agreement=agreement
+            dataset=dataset,
+            with_=with_,
+            mode=mode,
+            result_to=result_to,
+            purpose=purpose,
+            basis=basis,
+            case=case,
+            agreement=agreement,
         )
         return Match(self, self._call(MatchSummary, "POST", "/v1/matches", body=order).match)
 
@@ -158,8 +170,12 @@ class Node(NodeConnection):
         """One match."""
         return self._call(MatchSummary, "GET", f"/v1/matches/{match}")
 
+    def cancel_match(self, match: str) -> MatchSummary:
+        """End a match that runs; both sides sign that it was aborted. `NodeProblem` 409 when it is over already."""
+        return self._call(MatchSummary, "POST", f"/v1/matches/{match}/cancel")
+
     def hits(self, match: str) -> Hits:
-        """The released hits of one match; `NodeProblem` 409 until they are."""
+        """The released hits of one match, none in mode `cardinality`; `NodeProblem` 409 until they are."""
         return self._call(Hits, "GET", f"/v1/matches/{match}/hits")
 
     def audit_export(self) -> AuditExport:
@@ -178,24 +194,29 @@ class Match:
         """How it stands now."""
         return self._node.match_summary(self.id)
 
+    def cancel(self) -> MatchSummary:
+        """End it; both sides sign that it was aborted. `NodeProblem` 409 when it is over already."""
+        return self._node.cancel_match(self.id)
+
     def wait(
         self,
         *,
         timeout: float = 3_600.0,
         closed: bool = False,
-        progress: Callable[[MatchSummary], None] | None = None,
+        on_progress: Callable[[MatchSummary], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> MatchResult:
         """Wait until the match has ended; with `closed`, until its closing entry's proof has been verified as well.
+        `on_progress` is given every summary on the way.
 
         Raises `WaitExpired` after `timeout` seconds; the match itself goes on.
         """
         give_up = clock() + timeout
         while True:
             summary = self.summary()
-            if progress is not None:
-                progress(summary)
+            if on_progress is not None:
+                on_progress(summary)
             if summary.state in FINAL_STATES and (summary.closed or not closed):
                 hits = self._node.hits(self.id).hits if summary.hits is not None else ()
                 return MatchResult(summary, hits)

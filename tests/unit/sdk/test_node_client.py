@@ -22,6 +22,8 @@ def summary(state: str, *, hits: int | None = None, closed: bool = False) -> dic
         "peer": "haven",
         "dataset": "accounts",
         "kind": "account",
+        "mode": "intersection",
+        "result_to": "requester",
         "state": state,
         "outcome": None,
         "reasons": [],
@@ -124,7 +126,7 @@ def test_wait_returns_the_hits_only_when_they_are_released() -> None:
     with node_answering(answer) as node:
         match = node.match(dataset="accounts", with_="haven/accounts", purpose="p", basis="b", case="c")
         seen: list[str] = []
-        result = match.wait(progress=lambda s: seen.append(s.state), sleep=lambda _: None)
+        result = match.wait(on_progress=lambda s: seen.append(s.state), sleep=lambda _: None)
     assert seen == ["matching", "closing", "closed"]
     assert [hit.line for hit in result.hits] == [7]
 

@@ -75,7 +75,7 @@ def context_of(services: NodeServices, row: MatchRow) -> SessionContext:
         services,
         peer=row.peer,
         peer_key=peer_key_of(row),
-        sender_count=row.sender_count,
+        sender_count=row.responder_count,
         custody=Digest(row.custody),
         max_message_bytes=0,
     )

@@ -4,6 +4,7 @@ States only go forward: an update names the states that it may come from, and a 
 defect of the caller (`RuntimeError`). A match id is taken once and for ever; that is what makes a grant single-use.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +21,7 @@ from tacita_policies.questions import History
 from tacita_protocol.crypto.jcs import JSONValue, canonical_json
 from tacita_protocol.session import State
 from tacita_protocol.statements.reason import Reason
-from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Role
+from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Mode
 
 DAY = 86_400
 HISTORY_SECONDS = 30 * DAY
@@ -43,6 +44,9 @@ class MatchJournal:
         self._database = database
         self._custody = custody
         self._clock = clock
+        self.counting = asyncio.Lock()
+        """Held from the question what is left of a budget to the record of what was taken from it, so that two matches
+        never count on the same rest."""
 
     async def begin(self, row: MatchRow) -> None:
         """Adds a match. Raises `MatchIdTaken`."""
@@ -118,26 +122,35 @@ class MatchJournal:
         async with self._database.read() as session:
             return list(await session.scalars(select(MatchRow).where(MatchRow.settled.is_(False))))
 
-    async def history(self, requester: str) -> History:
-        """What `requester` had of this node's data in the last 30 days: matches accepted, units charged or reserved."""
-        since = self._clock() - HISTORY_SECONDS
-        query = select(func.count(), func.coalesce(func.sum(MatchRow.units), 0)).where(
-            MatchRow.role == Role.RESPONDER.value,
-            MatchRow.peer == requester,
-            MatchRow.started >= since,
-            MatchRow.state.not_in((State.GRANTED.value, State.REFUSED.value)),
+    async def history(self, peer: str, *, dataset: str, epoch: int) -> History:
+        """What `peer` could, or may still, evaluate of this node's data: in the last 30 days, whoever asked.
+
+        `cardinality_epoch` counts the numbers that it was given on that epoch of that own dataset, whenever.
+        """
+        evaluated = select(func.count(), func.coalesce(func.sum(MatchRow.units), 0)).where(
+            MatchRow.peer == peer, MatchRow.units > 0
+        )
+        counts = evaluated.where(
+            MatchRow.mode == Mode.CARDINALITY.value, MatchRow.own_dataset == dataset, MatchRow.own_epoch == epoch
         )
         async with self._database.read() as session:
-            matches, units = (await session.execute(query)).one()
+            since = self._clock() - HISTORY_SECONDS
+            matches, units = (await session.execute(evaluated.where(MatchRow.started >= since))).one()
+            numbers, _ = (await session.execute(counts)).one()
         # As far as a policy's input can say it; what is more than that is too much in any case.
-        return History(matches_30d=min(int(matches), MAX_ELEMENTS), units_30d=min(int(units), MAX_ELEMENTS))
+        return History(
+            matches_30d=min(int(matches), MAX_ELEMENTS),
+            units_30d=min(int(units), MAX_ELEMENTS),
+            cardinality_epoch=min(int(numbers), MAX_ELEMENTS),
+        )
 
     async def charged(self, agreement: str, *, days: int) -> int:
-        """The units charged or reserved under an agreement, by its digest, in the last `days` days."""
+        """The units charged or reserved here under an agreement, by its digest, in the last `days` days.
+
+        Whoever asked: what counts is that this node's set was tested.
+        """
         query = select(func.coalesce(func.sum(MatchRow.units), 0)).where(
-            MatchRow.role == Role.RESPONDER.value,
-            MatchRow.agreement == agreement,
-            MatchRow.started >= self._clock() - days * DAY,
+            MatchRow.agreement == agreement, MatchRow.started >= self._clock() - days * DAY
         )
         async with self._database.read() as session:
             return int((await session.execute(query)).scalar_one())

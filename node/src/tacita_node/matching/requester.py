@@ -128,5 +128,5 @@ class RequesterJob(MatchJob):
             self.match, self._snapshot, found.rows, suppress_below=obligations.suppress_below
         )
         self._charged = grant.body.requester_count
-        await self._journal.keep(self.match, hits_sealed=sealed, units=self._charged)
+        await self._journal.keep(self.match, hits_sealed=sealed)
         return self._charged

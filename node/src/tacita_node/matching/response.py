@@ -103,7 +103,7 @@ class Responder:
                 responder=services.identity.card.body,
                 dataset=dataset.body,
                 agreement=agreement.body,
-                history=await self._journal.history(asked.requester),
+                history=await self._journal.history(asked.requester, dataset=asked.dataset, epoch=asked.epoch),
                 time=services.clock(),
             ),
         )

@@ -30,11 +30,17 @@ class MatchRow(Base):
     """The name of the dataset that is asked about."""
     own_dataset: Mapped[str]
     own_epoch: Mapped[int]
-    sender_count: Mapped[int]
+    responder_count: Mapped[int]
     """Padded size of the dataset that is asked about, as its card says."""
     custody: Mapped[str]
     """The salted custody head from before the match."""
     kind: Mapped[str]
+    mode: Mapped[str]
+    """Value of `Mode`: what is learned."""
+    result_to: Mapped[str]
+    """Value of `ResultTo`: who learns it."""
+    partitions: Mapped[int | None]
+    """Parts into which each run is cut, as the acceptance says; None before that."""
     agreement: Mapped[str | None]
     """Digest of the agreement that the request names: what its caps are counted by."""
     state: Mapped[str]
@@ -43,7 +49,7 @@ class MatchRow(Base):
     reasons: Mapped[str] = mapped_column(Text, default="[]")
     """JSON list of reasons."""
     units: Mapped[int] = mapped_column(default=0)
-    """Elements that the receiver could evaluate: what is charged."""
+    """Elements that the peer could, or may still, evaluate against this node's set: reserved or charged here."""
     started: Mapped[int]
     ended: Mapped[int | None]
     closed: Mapped[bool] = mapped_column(default=False)

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Match an own dataset against a partner's, privately.", no_args_is_help=True)
 
-COLUMNS = ("match", "role", "peer", "dataset", "state", "outcome", "hits")
+COLUMNS = ("match", "role", "peer", "dataset", "mode", "result_to", "state", "outcome", "hits")
+SEMI_HONEST = "a partner that does not keep to the protocol could learn which ones (the engine `ecdh` is semi-honest)"
 MatchId = Annotated[str, typer.Argument(help="Match id.")]
 
 
 @app.command(
-    epilog="Example: tacita match run --dataset accounts --with harbour-hotels/agencies "
-    "--purpose payment-screening --basis gdpr-6-1-f --case 2026-114"
+    epilog="Examples: tacita match run --dataset accounts --with harbour-hotels/agencies "
+    "--purpose payment-screening --basis gdpr-6-1-f --case 2026-114\n\n"
+    "Only how many: the same with --mode cardinality. "
+    "A silent hit, of which the partner alone learns: the same with --result-to owner."
 )
 def run(
     dataset: Annotated[str, typer.Option(help="Own dataset.")],
@@ -27,31 +30,39 @@ def run(
     purpose: Annotated[str, typer.Option(help="Why: a purpose code of the policy.")],
     basis: Annotated[str, typer.Option(help="Legal basis code of the policy.")],
     case: Annotated[str, typer.Option(help="Your case reference; it leaves only as a keyed digest.")],
-    mode: Annotated[str, typer.Option(help="intersection.")] = "intersection",
+    mode: Annotated[
+        str, typer.Option(help="intersection (which ones) or cardinality (only how many, rounded).")
+    ] = "intersection",
+    result_to: Annotated[
+        str, typer.Option(help="Who learns: requester (you), owner (a silent hit: the partner alone) or both.")
+    ] = "requester",
     wait: Annotated[float, typer.Option(help="Seconds to wait for the end.")] = 3_600.0,
     node_url: NodeUrl = DEFAULT_NODE_URL,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Match, and wait for the released result. Exit code 1 when it was denied, refused or aborted."""
+    """Match, and wait for the released result. Exit code 1 when it was denied, refused or aborted.
+
+    Ctrl-C stops waiting; the match goes on. `tacita match cancel` ends it.
+    """
     from pydantic import ValidationError
 
     from tacita_sdk.cli.output import EXIT_REFUSED
+    from tacita_sdk.cli.progress import ProgressLine
 
     with connect(node_url, token_file) as node:
         try:
-            match = node.match(dataset=dataset, with_=with_, purpose=purpose, basis=basis, case=case, mode=mode)
+            match = node.match(
+                dataset=dataset, with_=with_, purpose=purpose, basis=basis, case=case, mode=mode, result_to=result_to
+            )
         except ValidationError as error:
             fields = ", ".join("--" + str(item["loc"][0]).rstrip("_") for item in error.errors())
             raise typer.BadParameter(f"not well formed: {fields}") from error
-        seen: list[str] = []
-
-        def progress(summary: "MatchSummary") -> None:
-            if not seen or seen[-1] != summary.state:
-                seen.append(summary.state)
-                typer.echo(summary.state, err=True)
-
-        summary = match.wait(timeout=wait, progress=progress).summary
+        line = ProgressLine(sys.stderr)
+        try:
+            summary = match.wait(timeout=wait, on_progress=line.show).summary
+        finally:
+            line.end()
     _show(summary, as_json=as_json)
     if summary.state != "closed":
         raise typer.Exit(EXIT_REFUSED)
@@ -76,6 +87,15 @@ def show_(
         _show(node.match_summary(match), as_json=as_json)
 
 
+@app.command(epilog="Example: tacita match cancel 7c55…")
+def cancel(
+    match: MatchId, node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False
+) -> None:
+    """End a match that runs; both sides sign that it was aborted."""
+    with connect(node_url, token_file) as node:
+        _show(node.cancel_match(match), as_json=as_json)
+
+
 @app.command(epilog="Example: tacita match hits 7c55… --csv > hits.csv")
 def hits(
     match: MatchId,
@@ -89,6 +109,7 @@ def hits(
 
     with connect(node_url, token_file) as node:
         body = node.hits(match)
+        summary = node.match_summary(match)
     if as_csv:
         typer.echo(body.notice, err=True)
         writer = csv.writer(sys.stdout)
@@ -96,7 +117,9 @@ def hits(
         writer.writerows((hit.source, hit.line, _harmless(hit.value)) for hit in body.hits)
         return
     lines = [body.notice, *(f"  line {hit.line} of {hit.source}: {hit.value}" for hit in body.hits)]
-    show(body, as_json=as_json, lines=lines if body.hits else [*lines, "  No hit."])
+    if not body.hits:
+        lines.append("  No hit." if summary.mode == "intersection" else f"  {_found(summary)}")
+    show(body, as_json=as_json, lines=lines)
 
 
 def _harmless(value: str) -> str:
@@ -117,8 +140,26 @@ def _show(summary: "MatchSummary", *, as_json: bool) -> None:
 
     lines = [
         f"{summary.match} as {summary.role} with {summary.peer}, {summary.dataset} ({summary.kind}): {summary.state}",
+        f"  {_who_learns(summary)}",
         *(f"  {reason.message}" for reason in summary.reasons),
     ]
     if summary.hits is not None:
-        lines.append(f"  {summary.hits} hits: tacita match hits {summary.match}")
+        lines.append(f"  {_found(summary)}")
     show(summary, as_json=as_json, lines=lines)
+
+
+def _who_learns(summary: "MatchSummary") -> str:
+    what = "which ones are in common" if summary.mode == "intersection" else f"only how many; {SEMI_HONEST}"
+    if summary.result_to == "both":
+        return f"Both sides learn {what}."
+    if summary.learns:
+        return f"You learn {what}; {summary.peer} does not."
+    if summary.result_to == "owner":
+        return f"The owner learns {what}; you do not."
+    return f"{summary.peer} learns {what}; you do not."
+
+
+def _found(summary: "MatchSummary") -> str:
+    if summary.mode == "cardinality":
+        return f"{summary.hits} in common, a rounded number; there is no list of them."
+    return f"{summary.hits} hits: tacita match hits {summary.match}"

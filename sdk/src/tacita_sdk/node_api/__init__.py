@@ -16,7 +16,15 @@ from tacita_sdk.node_api.data import (
     RejectedLine,
     Rejects,
 )
-from tacita_sdk.node_api.matches import Hits, HitView, MatchList, MatchOrder, MatchSummary, ReasonView
+from tacita_sdk.node_api.matches import (
+    Hits,
+    HitView,
+    MatchList,
+    MatchOrder,
+    MatchProgress,
+    MatchSummary,
+    ReasonView,
+)
 from tacita_sdk.node_api.partners import CatalogueEntry, CatalogueView, Confirmation, PartnerSummaries, PartnerSummary
 from tacita_sdk.node_api.status import NodeStatus
 
@@ -40,6 +48,7 @@ __all__ = [
     "ImportReport",
     "MatchList",
     "MatchOrder",
+    "MatchProgress",
     "MatchSummary",
     "NodeModel",
     "NodeStatus",

@@ -10,6 +10,7 @@ from tacita_sdk.node_api.base import Code, HexId, NodeModel, Slug, Text
 class MatchOrder(NodeModel):
     """`POST /v1/matches`: match an own dataset against `partner/dataset`.
 
+    `mode` is `intersection` (which ones) or `cardinality` (only how many); `result_to` says who learns it.
     `case` is the local case reference. It leaves the node only as an HMAC under a key of this pair of partners.
     `agreement` may name one to rely on; without it the node takes the one that covers the order, or none.
     """
@@ -29,27 +30,48 @@ class MatchOrder(NodeModel):
 
 
 class ReasonView(NodeModel):
-    """Why a match was denied or refused, in a plain sentence."""
+    """Why a match was denied, refused or aborted, or its result lost, in a plain sentence."""
 
     code: Code
     message: Text
 
 
+class MatchProgress(NodeModel):
+    """How far this node is with the computing of a match, in elements of its engine."""
+
+    done: int = Field(ge=0)
+    total: int = Field(ge=1)
+
+
 class MatchSummary(NodeModel):
-    """A match as this node sees it. `hits` is set once they are released, never before the closing proof verified."""
+    """A match as this node sees it.
+
+    `hits` is set once they are released to this side, never before the closing proof verified: the number of own
+    records in `GET /v1/matches/{match}/hits`, or in mode `cardinality` a rounded number of which there is no list.
+    `result_to` says who learns: `requester`, `owner` (a silent hit: the asker learns nothing), or `both`.
+    """
 
     match: HexId
     role: Literal["requester", "responder"]
     peer: Slug
     dataset: Slug
     kind: Code
+    mode: Code
+    result_to: Code
     state: Code
     outcome: Code | None
     reasons: tuple[ReasonView, ...]
     hits: int | None
+    progress: MatchProgress | None = Field(default=None, description="while the engine computes here")
     started: int
     ended: int | None
     closed: bool = Field(description="the closing entry's proof has been verified")
+
+    @property
+    def learns(self) -> bool:
+        """Whether this side is one that the result goes to."""
+        asked_for_itself = "requester" if self.role == "requester" else "owner"
+        return self.result_to in (asked_for_itself, "both")
 
 
 class MatchList(NodeModel):

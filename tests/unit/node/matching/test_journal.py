@@ -39,9 +39,11 @@ def row(match: str = MATCH, *, role: str = "responder", state: State = State.GRA
         dataset="accounts",
         own_dataset="accounts",
         own_epoch=1,
-        sender_count=64,
+        responder_count=64,
         custody="00" * 32,
         kind="account",
+        mode="intersection",
+        result_to="requester",
         state=state.value,
         started=started,
         request="{}",
@@ -97,12 +99,12 @@ async def test_a_match_closes_once_and_what_was_aborted_stays_aborted(tmp_path: 
             await journal.close(MATCH, outcome="completed", decision="{}", closing="{}", released=True)
 
 
-async def test_history_counts_what_one_asker_had_in_thirty_days(tmp_path: Path) -> None:
+async def test_history_counts_what_one_peer_could_evaluate_in_thirty_days(tmp_path: Path) -> None:
     async with journal_at(tmp_path / "a", TestClock()) as (journal, _):
-        counted = {"01" * 16: State.ACCEPTED, "02" * 16: State.ABORTED}
+        counted = {"01" * 16: State.ACCEPTED, "02" * 16: State.ABORTED, "07" * 16: State.REQUESTED}
         ignored = {"03" * 16: State.REFUSED, "04" * 16: State.GRANTED}
         for match, state in (counted | ignored).items():
-            fresh = row(match, state=state)
+            fresh = row(match, state=state, role="requester" if state is State.REQUESTED else "responder")
             fresh.units = 0 if match in ignored else 64
             await journal.begin(fresh)
         old = row("05" * 16, state=State.CLOSED, started=NOW - HISTORY_SECONDS - 1)
@@ -111,8 +113,37 @@ async def test_history_counts_what_one_asker_had_in_thirty_days(tmp_path: Path) 
         other = row("06" * 16, state=State.CLOSED)
         other.peer, other.units = "other-asker", 64
         await journal.begin(other)
-        history = await journal.history("safe-harbour")
-        assert (history.matches_30d, history.units_30d) == (2, 128)
+        history = await journal.history("safe-harbour", dataset="accounts", epoch=1)
+        assert (history.matches_30d, history.units_30d, history.cardinality_epoch) == (3, 192, 0)
+
+
+async def test_history_counts_numbers_given_on_one_epoch_whenever_that_was(tmp_path: Path) -> None:
+    async with journal_at(tmp_path / "a", TestClock()) as (journal, _):
+        changes: list[dict[str, str | int]] = [
+            {},
+            {"started": NOW - HISTORY_SECONDS - 1},
+            {"own_epoch": 2},
+            {"own_dataset": "phones"},
+            {"peer": "other-asker"},
+            {"mode": "intersection"},
+            {"units": 0},
+        ]
+        for number, change in enumerate(changes):
+            given = row(f"{number:032x}", state=State.CLOSED)
+            for name, value in ({"mode": "cardinality", "units": 64} | change).items():
+                setattr(given, name, value)
+            await journal.begin(given)
+        assert (await journal.history("safe-harbour", dataset="accounts", epoch=1)).cardinality_epoch == 2
+
+
+async def test_what_is_charged_under_an_agreement_counts_whoever_asked(tmp_path: Path) -> None:
+    async with journal_at(tmp_path / "a", TestClock()) as (journal, _):
+        for match, role in (("01" * 16, "responder"), ("02" * 16, "requester")):
+            fresh = row(match, role=role, state=State.CLOSED)
+            fresh.agreement, fresh.units = "aa" * 32, 64
+            await journal.begin(fresh)
+        assert await journal.charged("aa" * 32, days=30) == 128
+        assert await journal.charged("bb" * 32, days=30) == 0
 
 
 async def test_a_history_beyond_what_a_policy_can_be_told_is_told_as_the_most(tmp_path: Path) -> None:
@@ -121,4 +152,4 @@ async def test_a_history_beyond_what_a_policy_can_be_told_is_told_as_the_most(tm
             large = row(f"{number:032x}", state=State.CLOSED)
             large.units = MAX_ELEMENTS
             await journal.begin(large)
-        assert (await journal.history("safe-harbour")).units_30d == MAX_ELEMENTS
+        assert (await journal.history("safe-harbour", dataset="accounts", epoch=1)).units_30d == MAX_ELEMENTS
