@@ -1,4 +1,4 @@
-"""Promise 12: RFC 9421's own examples. Each signature base is ours to the byte, and the published signature holds for it.
+"""Promise 12: RFC 9421's own examples. Our signature base is the published one to the byte; its signature holds.
 
 Our profile signs with Ed25519 alone, so for the other algorithms the test verifies with the library underneath: the
 point is the base, which shows how components, `;req` and parameters are written. Transcribed from RFC 9421: keys from
