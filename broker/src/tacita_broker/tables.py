@@ -4,6 +4,7 @@ from tacita_broker.access.tables import NonceRow
 from tacita_broker.agreements.tables import AgreementRow
 from tacita_broker.catalogue.tables import DatasetRow
 from tacita_broker.inbox.tables import InboxRow
+from tacita_broker.lifecycle.tables import RevocationRow
 from tacita_broker.log.tables import (
     LogCheckpointRow,
     LogCosignatureRow,
@@ -13,7 +14,7 @@ from tacita_broker.log.tables import (
     TrustFileRow,
 )
 from tacita_broker.matches.tables import MatchRow
-from tacita_broker.partners.tables import InvitationRow, PartnerRow
+from tacita_broker.partners.tables import InvitationRow, PartnerRow, PastKeyRow
 from tacita_broker.relay.tables import FrameRow
 
 TABLES = (
@@ -30,5 +31,7 @@ TABLES = (
     MatchRow,
     NonceRow,
     PartnerRow,
+    PastKeyRow,
+    RevocationRow,
     TrustFileRow,
 )

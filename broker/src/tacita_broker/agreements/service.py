@@ -77,6 +77,8 @@ class AgreementService:
                 session.add(row)
             elif row.digest != signed.digest:
                 raise conflict("agreement-exists", "Another agreement has this id.")
+            elif row.ended is not None:
+                raise conflict("agreement-ended", "This agreement was revoked, or a party's card was replaced since.")
             elif row.complete or row.envelope == signed.envelope:
                 return False
             elif not complete:
@@ -99,13 +101,14 @@ class AgreementService:
         return AgreementBody(envelope=row.envelope)
 
     async def cited_in(self, session: AsyncSession, digest: str, first: str, second: str) -> Signed[Agreement] | None:
-        """The complete agreement with this payload digest between these two partners, if the broker holds it."""
+        """The complete agreement with this payload digest between these two partners, while it is in force here."""
         low, high = sorted((first, second))
         query = select(AgreementRow).where(
             AgreementRow.digest == digest,
             AgreementRow.first == low,
             AgreementRow.second == high,
             AgreementRow.complete.is_(True),
+            AgreementRow.ended.is_(None),
         )
         row = (await session.execute(query.limit(1))).scalar_one_or_none()
         if row is None:

@@ -24,3 +24,5 @@ class AgreementRow(Base):
     salt: Mapped[str | None] = mapped_column(Text)
     """Hex; the log holds SHA-256(salt || envelope)."""
     received: Mapped[int]
+    ended: Mapped[int | None]
+    """Unix seconds since when it covers nothing: a party revoked it, or replaced the card that it names."""

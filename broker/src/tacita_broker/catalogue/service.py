@@ -48,6 +48,8 @@ class CatalogueService:
         async with self._database.write() as session:
             known = await session.get(DatasetRow, (caller.partner, dataset, epoch))
             if known is not None:
+                if known.withdrawn is not None:
+                    raise conflict("epoch-withdrawn", "This epoch was withdrawn; publish a new epoch.")
                 if known.card == card.envelope:
                     return False
                 raise conflict("epoch-exists", "This epoch was published with another card; publish a new epoch.")
@@ -98,14 +100,14 @@ class CatalogueService:
     async def stored_in(
         self, session: AsyncSession, owner: str, dataset: str, epoch: int
     ) -> Signed[DatasetCard] | None:
-        """The card of this epoch, whether or not it is still the newest."""
+        """The card of this epoch, whether or not it is still the newest; None once it was withdrawn."""
         row = await session.get(DatasetRow, (owner, dataset, epoch))
         return None if row is None else await self._card(session, row)
 
     async def _card(self, session: AsyncSession, row: DatasetRow) -> Signed[DatasetCard] | None:
-        """The verified card of an approved owner. A card is verified once: rows never change."""
+        """The verified card of an approved owner, unless it was withdrawn. It is verified once: cards never change."""
         owner = await self._partners.approved_in(session, row.partner)
-        if owner is None:
+        if owner is None or row.withdrawn is not None:
             return None
         address = (row.partner, row.dataset, row.epoch)
         if (card := self._verified.get(address)) is None:

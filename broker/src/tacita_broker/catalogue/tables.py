@@ -17,3 +17,5 @@ class DatasetRow(Base):
     card: Mapped[str] = mapped_column(Text)
     """DSSE envelope."""
     published: Mapped[int]
+    withdrawn: Mapped[int | None]
+    """Unix seconds at which its owner withdrew it or replaced the key that signed it. An older epoch does not return."""

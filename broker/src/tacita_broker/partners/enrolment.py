@@ -11,7 +11,7 @@ from tacita_broker.config import Settings
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.log.store import queue_entry
 from tacita_broker.log.tables import TrustFileRow
-from tacita_broker.partners.tables import InvitationRow, PartnerRow, PartnerStatus
+from tacita_broker.partners.tables import InvitationRow, PartnerRow, PartnerStatus, PastKeyRow
 from tacita_broker.problems import ProblemError, conflict, refused, too_many
 from tacita_broker.storage import Database
 from tacita_protocol.crypto.digest import digest_of
@@ -94,12 +94,14 @@ class Enrolment:
             await use_nonce(session, request)
             known = await session.get(PartnerRow, card.body.partner)
             if invitation.used_by is not None:
-                if known is not None and (invitation.used_by, known.card) == (card.body.partner, card.envelope):
+                same = known is not None and (invitation.used_by, known.card) == (card.body.partner, card.envelope)
+                if same and known is not None and known.status != PartnerStatus.REVOKED.value:
                     return
                 raise _uninvited()
             if invitation.expires <= self._clock() or invitation.kind != card.body.kind.value:
                 raise _uninvited()
-            await self._check_free(session, card.body)
+            await check_keys_free(session, card.body)
+            await self._check_room(session, card.body.partner)
             session.add(
                 PartnerRow(
                     partner=card.body.partner,
@@ -131,6 +133,8 @@ class Enrolment:
             row = await session.get(PartnerRow, partner)
             if row is None:
                 raise ConfigurationRefused("no partner with this id has enrolled; see `tacita-broker partners`")
+            if row.status == PartnerStatus.REVOKED.value:
+                raise ConfigurationRefused("this partner was revoked: it comes in again under another id and new keys")
             listed = _listed(row)
             if stated_fingerprint is not None and _hex(stated_fingerprint) != _hex(listed.fingerprint):
                 raise ConfigurationRefused(
@@ -147,19 +151,26 @@ class Enrolment:
                 await queue_entry(session, card_reference(card), entry, now=now)
             return _listed(row)
 
-    async def _check_free(self, session: AsyncSession, card: PartnerCard) -> None:
-        taken = select(func.count()).where(
-            or_(
-                PartnerRow.partner == card.partner,
-                PartnerRow.signing_key.in_((card.signing_key, card.witness_key)),
-                PartnerRow.witness_key.in_((card.signing_key, card.witness_key)),
-            )
-        )
-        if (await session.execute(taken)).scalar_one():
-            raise conflict("partner-exists", "This id, or one of these keys, belongs to a partner already.")
+    async def _check_room(self, session: AsyncSession, partner: str) -> None:
+        if await session.get(PartnerRow, partner) is not None:
+            raise _taken()
         count = (await session.execute(select(func.count()).select_from(PartnerRow))).scalar_one()
         if count >= self._settings.partners:
             raise too_many("too-many-partners", "The federation takes no more partners.")
+
+
+async def check_keys_free(session: AsyncSession, card: PartnerCard) -> None:
+    """No key of `card` is or was another partner's. Raises a 409 problem.
+
+    For the partner of a rotation its own witness key is none of them; its own signing keys, past ones too, are.
+    """
+    keys = (card.signing_key, card.witness_key)
+    own_witness = (PartnerRow.partner == card.partner) & (PartnerRow.witness_key == card.witness_key)
+    present = or_(PartnerRow.signing_key.in_(keys), PartnerRow.witness_key.in_(keys) & ~own_witness)
+    past = PastKeyRow.signing_key.in_(keys)
+    for taken in (select(PartnerRow.partner).where(present), select(PastKeyRow.partner).where(past)):
+        if (await session.execute(taken.limit(1))).first() is not None:
+            raise _taken()
 
 
 def check_witness_lines(trust: TrustPolicy, partner: str, witness_key: str) -> None:
@@ -192,6 +203,10 @@ def _hash(secret: str) -> str:
 
 def _hex(text: str) -> str:
     return "".join(character for character in text.lower() if character not in " -:\t")
+
+
+def _taken() -> ProblemError:
+    return conflict("partner-exists", "This id, or one of these keys, belongs to a partner already.")
 
 
 def _uninvited() -> ProblemError:

@@ -1,19 +1,23 @@
 """Looking partners up, at every request and for each other."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.log.service import LogService
 from tacita_broker.partners.enrolment import card_reference
-from tacita_broker.partners.tables import PartnerRow, PartnerStatus
+from tacita_broker.partners.tables import PartnerRow, PartnerStatus, PastKeyRow
 from tacita_broker.problems import not_found
 from tacita_broker.storage import Database
 from tacita_protocol.api import PartnerList, PartnerView
 from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.errors import SignatureInvalid
 from tacita_protocol.statements.partner import PartnerCard
-from tacita_protocol.statements.statement import Signed, verify_statement
+from tacita_protocol.statements.statement import Signed, Statement, verify_statement
+
+S = TypeVar("S", bound=Statement)
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,38 @@ class PartnerService:
         self._verified: dict[str, KnownPartner] = {}
 
     async def find(self, partner: str) -> KnownPartner | None:
-        """The partner with this id, approved or not; None if there is none."""
+        """The partner with this id, approved or not; None if there is none, or if it was revoked."""
         async with self._database.read() as session:
             return await self.find_in(session, partner)
 
     async def find_in(self, session: AsyncSession, partner: str) -> KnownPartner | None:
         """As `find`, inside a transaction."""
         row = await session.get(PartnerRow, partner)
-        return None if row is None else self._known(row)
+        return None if row is None or row.status == PartnerStatus.REVOKED.value else self._known(row)
 
     async def approved_in(self, session: AsyncSession, partner: str) -> KnownPartner | None:
         """The partner if it is approved."""
         known = await self.find_in(session, partner)
         return known if known is not None and known.approved else None
+
+    async def verify_stored(self, session: AsyncSession, partner: str, cls: type[S], envelope: str) -> Signed[S]:
+        """A statement that the broker took from this partner earlier, under the key that the partner had then.
+
+        Also of a partner that was revoked since.
+        """
+        row = await session.get_one(PartnerRow, partner)
+        past = select(PastKeyRow.signing_key).where(PastKeyRow.partner == partner).order_by(PastKeyRow.replaced.desc())
+        for key in (row.signing_key, *await session.scalars(past)):
+            try:
+                return verify_statement(cls, envelope, VerifyKey.from_text(key))
+            except SignatureInvalid:
+                continue
+        raise RuntimeError("a stored statement is not under a key of its partner")
+
+    async def keys_replaced(self, session: AsyncSession, partner: str) -> int:
+        """Unix seconds at which the partner last replaced its keys, 0 if it never did."""
+        newest = select(func.max(PastKeyRow.replaced)).where(PastKeyRow.partner == partner)
+        return await session.scalar(newest) or 0
 
     async def view(self, partner: str) -> PartnerView:
         """An approved partner's card and log entry. Raises a 404 problem."""

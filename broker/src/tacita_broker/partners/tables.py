@@ -1,4 +1,4 @@
-"""Tables of partners and invitations."""
+"""Tables of partners, their past keys, and invitations."""
 
 from enum import StrEnum
 
@@ -13,6 +13,8 @@ class PartnerStatus(StrEnum):
 
     PENDING = "pending"
     APPROVED = "approved"
+    REVOKED = "revoked"
+    """For good: neither its id nor any of its keys comes in again."""
 
 
 class PartnerRow(Base):
@@ -30,6 +32,20 @@ class PartnerRow(Base):
     witness_key: Mapped[str] = mapped_column(Text, unique=True)
     enrolled: Mapped[int]
     approved: Mapped[int | None]
+
+
+class PastKeyRow(Base):
+    """A signing key that its partner replaced: it opens nothing, but what was taken under it stays verifiable."""
+
+    __tablename__ = "past_keys"
+
+    signing_key: Mapped[str] = mapped_column(Text, primary_key=True)
+    partner: Mapped[str] = mapped_column(ForeignKey("partners.partner"), index=True)
+    card: Mapped[str] = mapped_column(Text)
+    """DSSE envelope of the card that named the key."""
+    rotation: Mapped[str] = mapped_column(Text)
+    """DSSE envelope of the KeyRotation that replaced it."""
+    replaced: Mapped[int]
 
 
 class InvitationRow(Base):

@@ -1,0 +1,1 @@
+"""How what was given is taken back: revocations of partners, datasets and agreements; rotations of a partner's keys."""
