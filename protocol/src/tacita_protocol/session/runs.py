@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tacita_protocol.psi.partition import bin_size
 from tacita_protocol.statements.vocabulary import ResultTo, Role
 
 
@@ -43,3 +44,11 @@ def runs_of(result_to: ResultTo, *, requester_count: int, responder_count: int) 
         Run(number, receiver, counts[receiver], requester_count + responder_count - counts[receiver])
         for number, receiver in enumerate(receivers)
     )
+
+
+def evaluated(run: Run, partitions: int) -> int:
+    """Elements of which the receiver could learn whether the sender has them: what the run is charged with.
+
+    With partitions these are more than its padded count, since every partition is filled up.
+    """
+    return partitions * bin_size(run.receiver_count, partitions)

@@ -18,7 +18,7 @@ from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.psi import openmined
 from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.psi.ecdh import MAX_ELEMENTS, EcdhEngine
-from tacita_protocol.psi.engine import Action, Compute, Receive, RunParameters, Send, Task, run_locally
+from tacita_protocol.psi.engine import Action, Compute, Mode, Receive, RunParameters, Send, Task, run_locally
 
 ENGINE = EcdhEngine()
 
@@ -27,7 +27,7 @@ def inline(tasks: tuple[Task, ...]) -> list[Any]:
     return [task.function(*task.arguments) for task in tasks]
 
 
-def parameters(receiver: Tokens, sender: Tokens, *, chunks: int = 2) -> RunParameters:
+def parameters(receiver: Tokens, sender: Tokens, *, chunks: int = 2, mode: Mode = Mode.INTERSECTION) -> RunParameters:
     return RunParameters(
         session_id=random_bytes(32),
         run=0,
@@ -35,6 +35,7 @@ def parameters(receiver: Tokens, sender: Tokens, *, chunks: int = 2) -> RunParam
         receiver_count=padded_count(len(receiver)),
         sender_count=padded_count(len(sender)),
         chunks=chunks,
+        mode=mode,
     )
 
 
@@ -47,6 +48,13 @@ def matched(
     assert found.rows.dtype == np.int64
     assert found.count == len({receiver[row].tobytes() for row in found.rows})
     return [int(row) for row in found.rows]
+
+
+def counted(receiver: Tokens, sender: Tokens, *, chunks: int = 2) -> int:
+    p = parameters(receiver, sender, chunks=chunks, mode=Mode.CARDINALITY)
+    found = run_locally(ENGINE.receive(receiver, p), ENGINE.send(sender, p), run_tasks=inline)
+    assert found.rows is None
+    return found.count
 
 
 def plainly_matched(receiver: Tokens, sender: Tokens) -> list[int]:
@@ -70,6 +78,9 @@ def test_matching_equals_the_plain_intersection(
     receiver = universe[[data.randrange(universe_size) for _ in range(receiver_size)]].reshape(-1, 32)
     sender = universe[[data.randrange(universe_size) for _ in range(sender_size)]].reshape(-1, 32)
     assert matched(receiver, sender, chunks=chunks) == plainly_matched(receiver, sender)
+    assert counted(receiver, sender, chunks=chunks) == len(
+        {row.tobytes() for row in receiver} & {row.tobytes() for row in sender}
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,6 +92,7 @@ def test_edges_of_buckets(receiver_size: int, sender_size: int, common: int) -> 
     receiver = np.concatenate((random_tokens(receiver_size - common), shared))
     sender = np.concatenate((shared, random_tokens(sender_size - common)))
     assert matched(receiver, sender) == list(range(receiver_size - common, receiver_size))
+    assert counted(receiver, sender) == common
 
 
 def test_tokens_that_differ_in_one_bit_do_not_match() -> None:
@@ -109,6 +121,32 @@ def test_many_tasks_are_cut_and_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     assert matched(receiver, receiver[40:60], chunks=3) == list(range(40, 60))
 
 
+def test_a_counted_answer_comes_in_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorted over all tasks: its order says nothing about the request's, whose order only the receiver knows."""
+    monkeypatch.setattr("tacita_protocol.psi.ecdh.MAX_TASK_ELEMENTS", 10)
+    tokens = random_tokens(64)
+    for mode in Mode:
+        p = parameters(tokens, tokens, mode=mode)
+        receiver, sender = ENGINE.receive(tokens, p), ENGINE.send(tokens, p)
+        messages = [until_message(receiver), until_message(sender)]
+        assert isinstance(until_message(sender), Receive)
+        messages.append(until_message(sender, sent(messages[0])))
+        response = [sent(messages[2])[i : i + 33] for i in range(0, 33 * 64, 33)]
+        assert (response == sorted(response)) is (mode is Mode.CARDINALITY)
+
+
+def until_message(steps: Any, answer: Any = None) -> Action:
+    action: Action = steps.send(answer)
+    while isinstance(action, Compute):
+        action = steps.send(inline(action.tasks))
+    return action
+
+
+def sent(action: Action) -> bytes:
+    assert isinstance(action, Send)
+    return action.data
+
+
 def test_another_session_id_matches_nothing() -> None:
     """Two transcripts cannot be joined: the same token is another element in another session."""
     tokens = random_tokens(64)
@@ -122,11 +160,7 @@ def test_the_peer_sees_padded_sizes_only() -> None:
     p = parameters(few, more)
     sizes = []
     for steps in (ENGINE.receive(few, p), ENGINE.send(more, p)):
-        action = next(steps)
-        while isinstance(action, Compute):
-            action = steps.send(inline(action.tasks))
-        assert isinstance(action, Send)
-        sizes.append(len(action.data))
+        sizes.append(len(sent(until_message(steps))))
     assert sizes == [33 * 64, 33 * 64]
 
 
@@ -136,12 +170,8 @@ def test_two_runs_over_one_set_share_no_bytes() -> None:
     p = parameters(tokens, tokens)
     setups = []
     for _ in range(2):
-        steps = ENGINE.send(tokens, p)
-        action = next(steps)
-        while isinstance(action, Compute):
-            action = steps.send(inline(action.tasks))
-        assert isinstance(action, Send)
-        setups.append({action.data[i : i + 33] for i in range(0, len(action.data), 33)})
+        setup = sent(until_message(ENGINE.send(tokens, p)))
+        setups.append({setup[i : i + 33] for i in range(0, len(setup), 33)})
     assert setups[0].isdisjoint(setups[1])
 
 
@@ -236,6 +266,16 @@ def test_more_elements_than_the_engine_takes_are_refused() -> None:
     p = RunParameters(random_bytes(32), 0, 0, receiver_count=64, sender_count=MAX_ELEMENTS + 1, chunks=2)
     for steps in (ENGINE.receive(random_tokens(1), p), ENGINE.send(random_tokens(1), p)):
         with pytest.raises(LimitExceeded):
+            next(steps)
+
+
+def test_a_mode_that_the_engine_does_not_know_is_a_mistake() -> None:
+    class IntersectionOnly(EcdhEngine):
+        modes = frozenset({Mode.INTERSECTION})
+
+    p = parameters(random_tokens(1), random_tokens(1), mode=Mode.CARDINALITY)
+    for steps in (IntersectionOnly().receive(random_tokens(1), p), IntersectionOnly().send(random_tokens(1), p)):
+        with pytest.raises(ValueError, match="mode"):
             next(steps)
 
 

@@ -1,6 +1,7 @@
 """What a hostile peer may send instead of the three messages of ecdh, and that each is refused under its name."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from tacita_protocol.crypto.random_arrays import random_tokens
 from tacita_protocol.errors import MalformedMessage, PeerViolation, ProtocolError
 from tacita_protocol.psi.ecdh import EcdhEngine
-from tacita_protocol.psi.engine import Action, Compute, Receive, RunParameters, Send
+from tacita_protocol.psi.engine import Action, Compute, Mode, Receive, RunParameters, Send
 
 ENGINE = EcdhEngine()
 TOKENS = random_tokens(64)
 P = RunParameters(bytes(32), 0, 0, receiver_count=64, sender_count=64, chunks=2)
+COUNTING = replace(P, mode=Mode.CARDINALITY)
 
 POINT = 33
 NOT_ON_CURVE = b"\x02" + b"\x11" * 32  # x^3 - 3x + b is no square
@@ -54,6 +56,8 @@ ANY_MESSAGE: list[Case] = [
     ("empty", lambda _honest, _seen: b"", MalformedMessage),
     ("one byte short", lambda honest, _seen: honest[:-1], MalformedMessage),
     ("one point short", lambda honest, _seen: honest[:-POINT], MalformedMessage),
+    ("one byte more", lambda honest, _seen: honest + b"\x02", MalformedMessage),
+    ("one point more", lambda honest, _seen: honest + honest[:POINT], MalformedMessage),
     ("a protobuf of the library", lambda honest, _seen: b"\x0a\x21" + honest[:-2], MalformedMessage),
     ("the identity", first(IDENTITY), MalformedMessage),
     ("an uncompressed prefix", last(NOT_COMPRESSED), MalformedMessage),
@@ -75,11 +79,17 @@ SETUP: list[Case] = [
     *ANY_MESSAGE,
     ("unsorted", lambda honest, _seen: honest[POINT:] + honest[:POINT], PeerViolation),
     ("sorted downwards", lambda honest, _seen: b"".join(sorted(split(honest), reverse=True)), PeerViolation),
+    ("our own message back, sorted", lambda _honest, seen: in_order(seen), PeerViolation),
 ]
 RESPONSE: list[Case] = [
     *ANY_MESSAGE,
     ("a point off the curve", first(NOT_ON_CURVE), MalformedMessage),
     ("a coordinate over the field", last(OVER_THE_FIELD), MalformedMessage),
+]
+COUNTED_RESPONSE: list[Case] = [
+    *SETUP,
+    ("a point off the curve", lambda honest, _seen: in_order(NOT_ON_CURVE + honest[POINT:]), MalformedMessage),
+    ("a coordinate over the field", lambda honest, _seen: in_order(OVER_THE_FIELD + honest[POINT:]), MalformedMessage),
 ]
 
 
@@ -87,13 +97,21 @@ def split(points: bytes) -> list[bytes]:
     return [points[i : i + POINT] for i in range(0, len(points), POINT)]
 
 
+def in_order(points: bytes) -> bytes:
+    return b"".join(sorted(split(points)))
+
+
 def cases(table: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("change", "error"), [pytest.param(*row[1:], id=row[0]) for row in table])
 
 
+in_both_modes = pytest.mark.parametrize("p", [P, COUNTING], ids=lambda p: str(p.mode))
+
+
+@in_both_modes
 @cases(REQUEST)
-def test_a_hostile_request_is_refused(change: Change, error: type[ProtocolError]) -> None:
-    receiver, sender = ENGINE.receive(TOKENS, P), ENGINE.send(TOKENS, P)
+def test_a_hostile_request_is_refused(change: Change, error: type[ProtocolError], p: RunParameters) -> None:
+    receiver, sender = ENGINE.receive(TOKENS, p), ENGINE.send(TOKENS, p)
     request = sent(until_message(receiver))
     setup = sent(until_message(sender))
     assert isinstance(until_message(sender), Receive)
@@ -102,8 +120,8 @@ def test_a_hostile_request_is_refused(change: Change, error: type[ProtocolError]
     assert getattr(caught.value, "field", None) == "request"
 
 
-def answered() -> tuple[Generator[Action, Any, Any], bytes, bytes, bytes]:
-    receiver, sender = ENGINE.receive(TOKENS, P), ENGINE.send(TOKENS, P)
+def answered(p: RunParameters = P) -> tuple[Generator[Action, Any, Any], bytes, bytes, bytes]:
+    receiver, sender = ENGINE.receive(TOKENS, p), ENGINE.send(TOKENS, p)
     request = sent(until_message(receiver))
     setup = sent(until_message(sender))
     until_message(sender)
@@ -112,9 +130,10 @@ def answered() -> tuple[Generator[Action, Any, Any], bytes, bytes, bytes]:
     return receiver, request, setup, response
 
 
+@in_both_modes
 @cases(SETUP)
-def test_a_hostile_setup_is_refused(change: Change, error: type[ProtocolError]) -> None:
-    receiver, request, setup, response = answered()
+def test_a_hostile_setup_is_refused(change: Change, error: type[ProtocolError], p: RunParameters) -> None:
+    receiver, request, setup, response = answered(p)
     until_message(receiver, change(setup, request))
     with pytest.raises(error) as caught:
         until_message(receiver, response)
@@ -130,9 +149,30 @@ def test_a_hostile_response_is_refused(change: Change, error: type[ProtocolError
     assert getattr(caught.value, "field", None) == "response"
 
 
-def test_the_setup_for_a_response_is_refused() -> None:
+@cases(COUNTED_RESPONSE)
+def test_a_hostile_response_to_a_count_is_refused(change: Change, error: type[ProtocolError]) -> None:
+    receiver, request, setup, response = answered(COUNTING)
+    until_message(receiver, setup)
+    with pytest.raises(error) as caught:
+        until_message(receiver, change(response, request))
+    assert getattr(caught.value, "field", None) == "response"
+
+
+@in_both_modes
+def test_a_setup_off_the_curve_is_refused_where_it_is_used(p: RunParameters) -> None:
+    """The receiver blinds the setup when it is the shorter one. Else it is only looked up, where it equals nothing."""
+    p = replace(p, receiver_count=91)
+    receiver, _, setup, response = answered(p)
+    until_message(receiver, in_order(NOT_ON_CURVE + setup[POINT:]))
+    with pytest.raises(MalformedMessage) as caught:
+        until_message(receiver, response)
+    assert caught.value.field == "setup"
+
+
+@in_both_modes
+def test_the_setup_for_a_response_is_refused(p: RunParameters) -> None:
     """All of it is on the curve and distinct, but no answer to what was asked."""
-    receiver, _, setup, _ = answered()
+    receiver, _, setup, _ = answered(p)
     until_message(receiver, setup)
     with pytest.raises(PeerViolation):
         until_message(receiver, setup)
