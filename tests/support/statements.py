@@ -1,4 +1,9 @@
-"""One valid statement of every type, the same in every run."""
+"""The statements of one match, the same in every run, and citing each other as in a real one.
+
+What may follow a match is in `later_statements`, all types together in `golden`.
+"""
+
+import hashlib
 
 from tacita_protocol.crypto.digest import Digest, digest_of
 from tacita_protocol.crypto.encoding import b64u
@@ -6,21 +11,19 @@ from tacita_protocol.crypto.keys import SealingKey
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.agreement import Agreement, Caps, LegalBasis, Party, Term
-from tacita_protocol.statements.dataset import DatasetCard
+from tacita_protocol.statements.dataset import DatasetCard, OnlineSet
 from tacita_protocol.statements.grant import Denial, Grant
-from tacita_protocol.statements.match import MatchRequest, Promise
+from tacita_protocol.statements.match import MatchRequest, Promise, SenderDecision
 from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.partner import Credential, LegalEntity, PartnerCard
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.receipt import FrameCounts, Receipt, ReceiptStatus, Software, Transcripts
-from tacita_protocol.statements.statement import Statement
+from tacita_protocol.statements.statement import Statement, payload_of
 from tacita_protocol.statements.vocabulary import AgreementClass, Mode, PartnerKind, ResultTo, Role, Sensitivity
 from tests.support.memory_log import key_named
 
 TIME = 1_800_000_000
 MATCH = "0123456789abcdef0123456789abcdef"
-SEALING_KEY = SealingKey.from_raw(bytes(range(96))).public_key.text
-SEALED = b64u(bytes(1168))
 REASONS = (Reason(code="no-agreement", message="There is no agreement that covers this question."),)
 OBLIGATIONS = Obligations(
     modes=(Mode.INTERSECTION,),
@@ -30,7 +33,7 @@ OBLIGATIONS = Obligations(
     suppress_below=0,
     round_to=1,
     labels=("grading",),
-    approvals=("second-person",),
+    approvals=(),
     retention_days=30,
     expires_in=3600,
 )
@@ -41,6 +44,17 @@ def named(text: str) -> Digest:
     return digest_of(text.encode())
 
 
+def cited(body: Statement) -> Digest:
+    """The digest by which other statements cite `body`."""
+    return digest_of(payload_of(body))
+
+
+def noise(text: str, size: int) -> bytes:
+    """Bytes that look random and are the same in every run."""
+    return hashlib.shake_256(text.encode()).digest(size)
+
+
+SEALING_KEY = SealingKey.from_raw(noise("sealing key", 96)).public_key.text
 PARTNER_CARD = PartnerCard(
     partner="first-bank",
     name="First Bank",
@@ -55,11 +69,11 @@ PARTNER_CARD = PartnerCard(
     issued=TIME,
 )
 AGREEMENT = Agreement(
-    agreement=MATCH,
+    agreement=noise("agreement", 16).hex(),
     class_=AgreementClass.SINGLE,
     parties=(
-        Party(partner="first-bank", card=named("card one"), approved_by=("officer-1",)),
-        Party(partner="safe-harbour", card=named("card two"), approved_by=("officer-2", "officer-3")),
+        Party(partner="first-bank", card=cited(PARTNER_CARD), approved_by=("officer-1",)),
+        Party(partner="safe-harbour", card=named("card of safe-harbour"), approved_by=("officer-2", "officer-3")),
     ),
     terms=(
         Term(
@@ -105,7 +119,7 @@ DATASET_CARD = DatasetCard(
 )
 MATCH_REQUEST = MatchRequest(
     match=MATCH,
-    agreement=named("agreement"),
+    agreement=cited(AGREEMENT),
     requester="first-bank",
     responder="safe-harbour",
     dataset="accounts",
@@ -121,15 +135,15 @@ MATCH_REQUEST = MatchRequest(
     purpose="payment-screening",
     legal_basis="gdpr-6-1-f",
     case_reference=named("case"),
-    ephemeral_key=SEALING_KEY,
-    nonce=MATCH,
+    ephemeral_key=SealingKey.from_raw(noise("ephemeral key of the requester", 96)).public_key.text,
+    nonce=noise("nonce", 16).hex(),
     issued=TIME,
     expires=TIME + 300,
 )
-PROMISE = Promise(match=MATCH, request=named("request"), broker="broker-one", issued=TIME)
+PROMISE = Promise(match=MATCH, request=cited(MATCH_REQUEST), broker="broker-one", issued=TIME)
 GRANT = Grant(
     match=MATCH,
-    request=named("request"),
+    request=cited(MATCH_REQUEST),
     broker="broker-one",
     policy=named("policy"),
     obligations=OBLIGATIONS,
@@ -142,30 +156,34 @@ GRANT = Grant(
     finish_before=TIME + 3600,
 )
 DENIAL = Denial(
-    match=MATCH, request=named("request"), broker="broker-one", policy=named("policy"), reasons=REASONS, issued=TIME
+    match=MATCH, request=cited(MATCH_REQUEST), broker="broker-one", policy=named("policy"), reasons=REASONS, issued=TIME
 )
 ACCEPTANCE = Acceptance(
     match=MATCH,
-    grant=named("grant"),
+    grant=cited(GRANT),
     responder="safe-harbour",
     policy=named("policy"),
     obligations=OBLIGATIONS,
     partitions=1,
-    ephemeral_key=SEALING_KEY,
-    sealed_secret=SEALED,
+    ephemeral_key=SealingKey.from_raw(noise("ephemeral key of the responder", 96)).public_key.text,
+    sealed_secret=b64u(noise("s1", 1168)),
     issued=TIME,
 )
-REFUSAL = Refusal(
-    match=MATCH, grant=named("grant"), responder="safe-harbour", policy=None, reasons=REASONS, issued=TIME
+REFUSAL = Refusal(match=MATCH, grant=cited(GRANT), responder="safe-harbour", policy=None, reasons=REASONS, issued=TIME)
+OPEN = Open(
+    match=MATCH,
+    acceptance=cited(ACCEPTANCE),
+    requester="first-bank",
+    sealed_secret=b64u(noise("s2", 1168)),
+    issued=TIME,
 )
-OPEN = Open(match=MATCH, acceptance=named("acceptance"), requester="first-bank", sealed_secret=SEALED, issued=TIME)
 RECEIPT = Receipt(
     match=MATCH,
     role=Role.REQUESTER,
     partner="first-bank",
-    grant=named("grant"),
-    acceptance=named("acceptance"),
-    open=named("open"),
+    grant=cited(GRANT),
+    acceptance=cited(ACCEPTANCE),
+    open=cited(OPEN),
     transcripts=Transcripts(requester=named("frames one"), responder=named("frames two")),
     frames=FrameCounts(requester=2, responder=3),
     elements_charged=128,
@@ -178,19 +196,30 @@ RECEIPT = Receipt(
     custody=named("custody"),
 )
 
-STATEMENTS: dict[str, Statement] = {
-    statement.TYPE: statement
-    for statement in (
-        PARTNER_CARD,
-        AGREEMENT,
-        DATASET_CARD,
-        MATCH_REQUEST,
-        PROMISE,
-        GRANT,
-        DENIAL,
-        ACCEPTANCE,
-        REFUSAL,
-        OPEN,
-        RECEIPT,
-    )
-}
+ONLINE_CARD = DATASET_CARD.model_copy(
+    update={
+        "engines": ("oprf", "ecdh"),
+        "online": OnlineSet(oprf_key=b64u(noise("oprf key", 32)), encoded_set=named("encoded set")),
+    }
+)
+"""Of a set that may be asked online, too."""
+SILENT_REQUEST = MATCH_REQUEST.model_copy(
+    update={
+        "result_to": ResultTo.OWNER,
+        "sender_decision": SenderDecision(
+            policy=named("own policy"), obligations=OBLIGATIONS.model_copy(update={"result_to": (ResultTo.OWNER,)})
+        ),
+    }
+)
+"""Whose result goes to the dataset's owner alone."""
+ABORTED_RECEIPT = RECEIPT.model_copy(
+    update={
+        "acceptance": None,
+        "open": None,
+        "elements_charged": 0,
+        "transcripts": Transcripts(requester=named("no frames"), responder=named("no frames")),
+        "frames": FrameCounts(requester=0, responder=0),
+        "status": ReceiptStatus.ABORTED,
+        "step": "granted",
+    }
+)

@@ -17,8 +17,8 @@ from tacita_protocol.statements.vocabulary import (
     HexDigest,
     Mode,
     PartnerId,
+    PersonReference,
     ResultTo,
-    ShortText,
     UnixTime,
 )
 
@@ -31,8 +31,7 @@ class Party(Part):
 
     partner: PartnerId
     card: HexDigest
-    approved_by: Annotated[tuple[ShortText, ...], Field(max_length=8), Distinct]
-    """Pseudonymous references that the partner can resolve."""
+    approved_by: Annotated[tuple[PersonReference, ...], Field(max_length=8), Distinct]
 
 
 class LegalBasis(Part):

@@ -4,6 +4,7 @@ A statement that verifies has exactly one byte form: its payload must equal the 
 to, with every field present. So a digest of the payload names the statement, and nothing can hide in the bytes.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -18,6 +19,10 @@ from tacita_protocol.errors import LimitExceeded, MalformedMessage, UnsupportedV
 MAX_ENVELOPE_BYTES = 256 * 1024
 """Longest signed envelope that is read."""
 VERSION = 1
+
+
+_UNKNOWN_VALUE = frozenset({"enum", "literal_error", "union_tag_invalid"})
+"""Kinds of validation errors that a value outside a closed set causes: a later version may know it."""
 
 
 class Part(BaseModel):
@@ -63,7 +68,7 @@ class Signed(Generic[S_co]):
 
 def payload_type(cls: type[Statement]) -> str:
     """The DSSE payload type of a class of statements."""
-    return f"application/vnd.tacita.{cls.TYPE}.v1+json"
+    return f"application/vnd.tacita.{cls.TYPE}.v{VERSION}+json"
 
 
 def payload_of(body: Statement) -> bytes:
@@ -93,6 +98,7 @@ def verify_statement(cls: type[S], envelope: str | bytes, *keys: VerifyKey) -> S
     if not keys:
         raise RuntimeError("a statement is verified with at least one key")
     data = _bounded(envelope)
+    _check_type_version(cls, data)
     payload = dsse.verify(data, payload_type(cls), keys)
     return _signed(data, _read(cls, payload), payload)
 
@@ -100,6 +106,7 @@ def verify_statement(cls: type[S], envelope: str | bytes, *keys: VerifyKey) -> S
 def unverified(cls: type[S], envelope: str | bytes) -> S:
     """Parse an envelope *without* checking signatures, to learn whose key to check. Never act on the result."""
     data = _bounded(envelope)
+    _check_type_version(cls, data)
     if dsse.payload_type_of(data) != payload_type(cls):
         raise MalformedMessage(f"the envelope does not hold a {cls.TYPE} statement", field="payloadType")
     return _read(cls, dsse.unverified_payload(data))
@@ -108,7 +115,8 @@ def unverified(cls: type[S], envelope: str | bytes) -> S:
 def parse_part(cls: type[P], data: bytes, *, what: str, max_bytes: int) -> P:
     """Parse unsigned JSON (an API body, a proof beside a statement) as strictly as a statement.
 
-    `what` names the object in messages. Raises `MalformedMessage` or `LimitExceeded`.
+    `what` names the object in messages. Raises `MalformedMessage` (`UnsupportedVersion` for a value outside a closed
+    set) or `LimitExceeded`.
     """
     parse_json(data, max_bytes=max_bytes)  # duplicate keys, integer range, depth: pydantic's parser forgives these
     try:
@@ -137,6 +145,12 @@ def _read(cls: type[S], payload: bytes) -> S:
     return body
 
 
+def _check_type_version(cls: type[Statement], data: bytes) -> None:
+    version = re.fullmatch(rf"application/vnd\.tacita\.{cls.TYPE}\.v([0-9]{{1,9}})\+json", dsse.payload_type_of(data))
+    if version is not None and version[1] != str(VERSION):
+        raise UnsupportedVersion(f"{cls.TYPE}: this version of the statement is not supported", field="payloadType")
+
+
 def _bounded(envelope: str | bytes) -> bytes:
     if isinstance(envelope, str):
         try:
@@ -163,4 +177,7 @@ def _malformed(what: str, error: ValidationError) -> MalformedMessage:
     if kind == "extra_forbidden":
         location = location[:-1]  # the name itself is the peer's text
         return MalformedMessage(f"{what}: unknown field in the object", field=".".join(location) or None)
-    return MalformedMessage(f"{what}: not acceptable ({kind})", field=".".join(location) or None)
+    field = ".".join(location) or None
+    if kind in _UNKNOWN_VALUE:
+        return UnsupportedVersion(f"{what}: a value that this software does not know", field=field)
+    return MalformedMessage(f"{what}: not acceptable ({kind})", field=field)

@@ -23,6 +23,8 @@ MAX_PARTITIONS = 4096
 MAX_ROUND_TO = 1000
 MAX_SEALED_SECRET = 2048
 """Longest sealed session secret, in characters of base64url (a hybrid HPKE ciphertext of 32 bytes has 1,558)."""
+MAX_SEALED_TEXT = 4096
+"""Longest sealed value, in characters of base64url: room for 1,936 bytes beside the HPKE overhead."""
 MAX_UNIX_TIME = 253_402_300_799
 """The last second of the year 9999; a later time is a unit mistake (milliseconds) or an attack."""
 
@@ -76,6 +78,20 @@ class AgreementClass(StrEnum):
     """Matches that a program orders, at a peak rate."""
     QUESTION = "question"
     """Short questions about a few elements."""
+
+
+class Handling(StrEnum):
+    """How far what was released may travel: the Traffic Light Protocol, version 2.0 (FIRST)."""
+
+    RED = "red"
+    """For the named recipients' eyes only."""
+    AMBER_STRICT = "amber-strict"
+    """Within the recipient's organisation, who needs to know."""
+    AMBER = "amber"
+    """Also to the organisation's clients, who need to know."""
+    GREEN = "green"
+    """Within the community."""
+    CLEAR = "clear"
 
 
 class Role(StrEnum):
@@ -139,10 +155,16 @@ DatasetName = Annotated[str, StringConstraints(pattern=_NAME, max_length=63)]
 MatchId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """128 random bits, lower-case hex."""
 AgreementId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+DisclosureId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+ReferralId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+RetractionId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+VerdictId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 HexDigest = Annotated[Digest, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 CaseReference = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A case's name under a key that only the two partners share: repetition shows, the case does not."""
+HitReference = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A hit's name under a key of the partner that holds it: neither an identifier nor a hash that could be tried."""
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 """A word of a closed list kept elsewhere (purpose, legal basis, engine, reason)."""
@@ -151,11 +173,15 @@ NormaliserVersion = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}/[0-9
 VersionText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,31}$")]
 ShortText = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=100)]
 Text = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=300)]
+PersonReference = ShortText
+"""A person under a pseudonym that the person's own organisation can resolve."""
 
 VerifyKeyText = Annotated[str, StringConstraints(max_length=64), AfterValidator(_verify_key)]
 SealingKeyText = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_sealing_key)]
 SealedSecret = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEALED_SECRET), AfterValidator(_base64url)]
 
+SealedText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SEALED_TEXT), AfterValidator(_base64url)]
+"""A value that only the recipient can read: HPKE to the sealing key on its card."""
 OprfKeyText = Annotated[str, StringConstraints(min_length=43, max_length=43), AfterValidator(_base64url)]
 """32 bytes in base64url: an element of ristretto255."""
 
