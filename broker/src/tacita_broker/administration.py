@@ -6,10 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from tacita_broker.bell import Bell
 from tacita_broker.config import Settings
 from tacita_broker.directory import BrokerDirectory
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.files import write_durably
+from tacita_broker.inbox.service import InboxService
+from tacita_broker.lifecycle.revocations import Revocations
 from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.partners.enrolment import Enrolment, check_witness_lines
 from tacita_broker.partners.tables import PartnerRow, PartnerStatus
@@ -37,6 +40,18 @@ async def enrolment(path: Path) -> AsyncIterator[Enrolment]:
     """Invitations and approvals of the broker in a directory."""
     async with opened(path) as (settings, database):
         yield Enrolment(database, settings, system_clock)
+
+
+async def revoke_partner(path: Path, passphrase: bytes, partner: str, reason: str) -> str:
+    """Revoke a partner of the broker in a directory; the signed revocation. A running broker refuses it from now on.
+
+    Raises `ConfigurationRefused`.
+    """
+    key = BrokerDirectory(path).keys(passphrase).signing
+    async with opened(path) as (settings, database):
+        bell = Bell()  # a running broker hears nothing of it: it looks into the database by itself
+        revocations = Revocations(database, InboxService(database, settings, bell), settings, system_clock, bell)
+        return await revocations.revoke_partner(partner, reason, key)
 
 
 async def issue_trust(path: Path, file: Path, *, replace: bool) -> TrustPolicy:

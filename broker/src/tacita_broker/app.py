@@ -8,6 +8,7 @@ from tacita_broker.access.gate import Gate
 from tacita_broker.agreements import routes as agreements
 from tacita_broker.catalogue import routes as catalogue
 from tacita_broker.inbox import routes as inbox
+from tacita_broker.lifecycle import routes as lifecycle
 from tacita_broker.log import routes as log
 from tacita_broker.matches import routes as matches
 from tacita_broker.partners import routes as partners
@@ -23,7 +24,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     install_problem_handlers(app)
     app.add_middleware(Gate, settings=services.settings, key=services.keys.signing, clock=services.clock)
-    for feature in (partners, catalogue, agreements, relay, matches, inbox, bearer, log):
+    for feature in (partners, catalogue, agreements, lifecycle, relay, matches, inbox, bearer, log):
         app.include_router(feature.router)
 
     @app.get("/healthz")

@@ -157,6 +157,27 @@ def approve(
     _show(row, [f"{row['partner']} is approved. Its fingerprint: {row['fingerprint']}"], as_json)
 
 
+@app.command(epilog="Example: tacita-broker revoke broker harbour-bank --reason keys-stolen --passphrase-file pass")
+def revoke(
+    directory: Directory,
+    partner: Annotated[str, typer.Argument(help="The partner's id.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="A code that all partners will read, as keys-stolen or left.")],
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a partner for good: it is refused everywhere at once, and neither its id nor its keys come in again.
+
+    Its matches that still run end at their deadline, without its statements.
+    """
+    from tacita_broker.administration import revoke_partner
+    from tacita_broker.directory import read_passphrase
+
+    with _refusals():
+        envelope = asyncio.run(revoke_partner(directory, read_passphrase(passphrase_file), partner, reason))
+    body = {"partner": partner, "revocation": envelope}
+    _show(body, [f"{partner} is revoked. The log has the entry; every other partner is told."], as_json)
+
+
 @app.command(epilog="Example: tacita-broker trust broker trust.policy")
 def trust(
     directory: Directory,

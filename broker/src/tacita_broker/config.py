@@ -63,6 +63,8 @@ class Limits(BaseSettings):
     """Datasets (names) of one partner."""
     dataset_cards_per_day: int = Field(1_000, ge=1)
     """Dataset cards of one partner in 24 hours; each is an entry of the log."""
+    rotations_per_day: int = Field(10, ge=1)
+    """Replacements of one partner's keys in 24 hours; each is two entries of the log."""
     agreements_per_partner: int = Field(1_000, ge=1)
     """Agreements that one partner may have proposed."""
     inbox_page: int = Field(256, ge=1, le=1_000)

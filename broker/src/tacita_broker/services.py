@@ -15,6 +15,9 @@ from tacita_broker.catalogue.service import CatalogueService
 from tacita_broker.config import Settings
 from tacita_broker.directory import BrokerDirectory, BrokerKeys
 from tacita_broker.inbox.service import InboxService
+from tacita_broker.lifecycle.listing import RevocationListing
+from tacita_broker.lifecycle.revocations import Revocations
+from tacita_broker.lifecycle.rotations import Rotations
 from tacita_broker.log.lease import Lease
 from tacita_broker.log.service import LogService
 from tacita_broker.matches.admission import Admission
@@ -58,6 +61,9 @@ class Services:
     enrolment: Enrolment
     catalogue: CatalogueService
     agreements: AgreementService
+    revocations: Revocations
+    revocation_listing: RevocationListing
+    rotations: Rotations
     inbox: InboxService
     relay: RelayService
     matches: MatchService
@@ -83,6 +89,7 @@ def build(
     key = keys.signing
     log = LogService(database, directory.log, NoteSigner(settings.origin, keys.log), settings, clock, bell)
     partners = PartnerService(database, log)
+    enrolment = Enrolment(database, settings, clock)
     inbox = InboxService(database, settings, bell)
     catalogue = CatalogueService(database, partners, settings, clock, bell)
     agreements = AgreementService(database, partners, inbox, settings, clock, bell)
@@ -99,9 +106,12 @@ def build(
         bell=bell,
         log=log,
         partners=partners,
-        enrolment=Enrolment(database, settings, clock),
+        enrolment=enrolment,
         catalogue=catalogue,
         agreements=agreements,
+        revocations=Revocations(database, inbox, settings, clock, bell),
+        revocation_listing=RevocationListing(database, log, settings),
+        rotations=Rotations(database, enrolment, settings, clock, bell),
         inbox=inbox,
         relay=relay,
         matches=MatchService(database, admission, intake, bell),

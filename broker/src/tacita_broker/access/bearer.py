@@ -1,4 +1,7 @@
-"""Bearer tokens for the hot paths: obtained by a signed request, bound to a partner, for frames also to a match."""
+"""Bearer tokens for the hot paths: obtained by a signed request and bound to its key, for frames also to a match.
+
+After a long wait the token is checked once more before the answer leaves: its partner may have been revoked meanwhile.
+"""
 
 from dataclasses import dataclass
 from re import ASCII
@@ -35,13 +38,18 @@ async def token(request: Request, call: Signature) -> Response:
     if body.match is not None:
         await services.matches.require_party(body.match, call.caller.partner)
     expires = services.clock() + services.settings.token_seconds
-    claims = {"partner": call.caller.partner, "scope": body.scope.value, "match": body.match}
+    claims = {
+        "partner": call.caller.partner,
+        "key": call.caller.key.keyid,
+        "scope": body.scope.value,
+        "match": body.match,
+    }
     text = issue_token(services.keys.token_key, claims, expires=expires)
     return json_answer(TokenBody(token=text, expires=expires))
 
 
 async def bearer(request: Request, scope: TokenScope, match: str | None = None) -> Bearer:
-    """The token's holder. Raises a 401 problem unless it is of this scope and match, and an approved partner's."""
+    """The token's holder. Raises a 401 problem unless scope and match fit, and the key is an approved partner's."""
     services = services_of(request)
     found = _BEARER.fullmatch(exchange_of(request).headers.get("authorization", ""))
     try:
@@ -52,7 +60,7 @@ async def bearer(request: Request, scope: TokenScope, match: str | None = None) 
     if not isinstance(partner, str) or claims.get("scope") != scope.value or claims.get("match") != match:
         raise _unauthorised()
     known = await services.partners.find(partner)
-    if known is None or not known.approved:
+    if known is None or not known.approved or claims.get("key") != known.key.keyid:
         raise _unauthorised()
     return Bearer(partner, match)
 

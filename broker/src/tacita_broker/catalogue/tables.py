@@ -18,4 +18,4 @@ class DatasetRow(Base):
     """DSSE envelope."""
     published: Mapped[int]
     withdrawn: Mapped[int | None]
-    """Unix seconds at which its owner withdrew it or replaced the key that signed it. An older epoch does not return."""
+    """Unix seconds at which its owner withdrew it or replaced the key under it. An older epoch does not come back."""

@@ -27,4 +27,6 @@ async def inbox(
     with services.places.take(holder.partner, services.settings.long_polls_per_partner) as free:
         if not free:
             raise too_many("too-many-waiting", "Too many requests of this partner wait at once.")
-        return json_answer(await services.inbox.read(holder.partner, after, wait))
+        news = await services.inbox.read(holder.partner, after, wait)
+    await bearer(request, TokenScope.INBOX)
+    return json_answer(news)

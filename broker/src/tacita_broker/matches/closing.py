@@ -73,15 +73,9 @@ class Closing:
         self._bell.ring(QUEUED, CLOSED, f"frames:{match}")
 
     async def _receipt(self, session: AsyncSession, partner: str, envelope: str | None) -> Signed[Receipt] | None:
-        return None if envelope is None else verify_statement(Receipt, envelope, await self._key(session, partner))
+        return None if envelope is None else await self._partners.verify_stored(session, partner, Receipt, envelope)
 
     async def _refusal(self, session: AsyncSession, row: MatchRow) -> Signed[Refusal] | None:
         if row.refusal is None:
             return None
-        return verify_statement(Refusal, row.refusal, await self._key(session, row.responder))
-
-    async def _key(self, session: AsyncSession, partner: str) -> VerifyKey:
-        known = await self._partners.find_in(session, partner)
-        if known is None:
-            raise RuntimeError("a stored match names an unknown partner")
-        return known.key
+        return await self._partners.verify_stored(session, row.responder, Refusal, row.refusal)

@@ -25,7 +25,7 @@ from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.logged import opening_items
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.reason import Reason
-from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
+from tacita_protocol.statements.statement import Signed, sign_statement
 from tacita_protocol.tlog.entry import build_match_entry
 
 HISTORY_SECONDS = 30 * 24 * 3600
@@ -65,7 +65,7 @@ class DecisionMaker:
             row = await session.get(MatchRow, match)
             if row is None or row.decision is not None:
                 return
-            request = await self._request(session, row)
+            request = await self._partners.verify_stored(session, row.requester, MatchRequest, row.request)
             card = await self._catalogue.stored_in(session, row.responder, request.body.dataset, request.body.epoch)
             asked = None if card is None else await self._input(session, request, card)
         verdict: Decision | None = None
@@ -79,12 +79,6 @@ class DecisionMaker:
         else:
             statement = self._granted(request, card.body, verdict)
         await self._store(match, request, statement)
-
-    async def _request(self, session: AsyncSession, row: MatchRow) -> Signed[MatchRequest]:
-        requester = await self._partners.find_in(session, row.requester)
-        if requester is None:
-            raise RuntimeError("a stored match names an unknown requester")
-        return verify_statement(MatchRequest, row.request, requester.key)
 
     async def _input(
         self, session: AsyncSession, request: Signed[MatchRequest], card: Signed[DatasetCard]

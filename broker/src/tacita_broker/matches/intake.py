@@ -163,6 +163,8 @@ class Intake:
             raise ProblemError(403, "role", "This is for the other party of the match to say.")
         if row.decision is None or row.granted is not True or row.opening is None:
             raise _not_now()
+        if row.received < await self._partners.keys_replaced(session, caller.partner):
+            raise conflict("key-replaced", "This match began before its sender replaced its keys.")
         grant = verify_statement(Grant, row.decision, self._broker_key)
         return _Scene(session, row, role, grant, MatchState(row.state))
 
@@ -170,10 +172,8 @@ class Intake:
         """Digest of the acceptance that is in."""
         if scene.row.acceptance is None:
             return None
-        responder = await self._partners.find_in(scene.session, scene.row.responder)
-        if responder is None:
-            raise RuntimeError("a stored match names an unknown responder")
-        return verify_statement(Acceptance, scene.row.acceptance, responder.key).digest
+        stored = scene.row.acceptance
+        return (await self._partners.verify_stored(scene.session, scene.row.responder, Acceptance, stored)).digest
 
     async def _check_chain(self, scene: _Scene, body: Receipt) -> None:
         """The receipt cites the acceptance and the open that are in.
@@ -182,10 +182,8 @@ class Intake:
         """
         opened = None
         if scene.row.open is not None:
-            requester = await self._partners.find_in(scene.session, scene.row.requester)
-            if requester is None:
-                raise RuntimeError("a stored match names an unknown requester")
-            opened = verify_statement(Open, scene.row.open, requester.key).digest
+            stored = scene.row.open
+            opened = (await self._partners.verify_stored(scene.session, scene.row.requester, Open, stored)).digest
         accepted = await self._acceptance(scene)
         if body.status is ReceiptStatus.COMPLETED:
             if scene.state is not MatchState.OPEN:

@@ -41,6 +41,7 @@ async def get_frame(
         if not free:
             raise too_many("too-many-waiting", "Too many requests of this partner wait at once.")
         frame = await services.relay.get(holder.partner, match, direction, seq, wait)
+    await bearer(request, TokenScope.FRAMES, match)
     if frame is None:
         return Response(status_code=204)
     return Response(frame, headers={"cache-control": "no-store"}, media_type=BINARY_TYPE)
