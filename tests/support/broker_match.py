@@ -27,7 +27,12 @@ SEALED = b64u(bytes(1168))
 
 
 def dataset_card(
-    owner: Partner, *, epoch: int = 1, dataset: str = DATASET, seen_by: tuple[PartnerKind, ...] = tuple(PartnerKind)
+    owner: Partner,
+    *,
+    epoch: int = 1,
+    dataset: str = DATASET,
+    engines: tuple[str, ...] = ("ecdh",),
+    seen_by: tuple[PartnerKind, ...] = tuple(PartnerKind),
 ) -> Signed[DatasetCard]:
     """A card of one epoch of a dataset of accounts."""
     card = DatasetCard(
@@ -38,7 +43,7 @@ def dataset_card(
         epoch=epoch,
         padded_size=1024,
         commitment=digest_of(b"commitment"),
-        engines=("ecdh",),
+        engines=engines,
         online=None,
         sensitivity=Sensitivity.ORDINARY,
         jurisdictions=("GB",),
@@ -162,6 +167,7 @@ class ScriptedMatch:
             "grant": self.grant.digest,
             "responder": self.responder.name,
             "policy": digest_of(b"own policy"),
+            "partitions": 1,
             "obligations": self.grant.body.obligations,
             "ephemeral_key": self.responder.sealing.public_key.text,
             "sealed_secret": SEALED,
