@@ -112,7 +112,7 @@ async def test_a_wrong_option_names_what_is_expected_and_not_what_came(tmp_path:
         query = "kind=telephone&region=%2B447911000001"
         answer = await node.client.post(f"/v1/datasets/suspects/imports?{query}", content=b"phone\n1\n", headers=CSV)
         detail = answer.json()["detail"]
-        assert "query.kind (expected: 'phone' or 'account')" in detail
+        assert "query.kind (expected: 'phone', 'account', " in detail
         assert "query.region (expected form: ^[A-Z]{2}$)" in detail
         assert "telephone" not in detail
         assert "447911000001" not in detail
@@ -188,7 +188,7 @@ async def test_an_epoch_holds_the_tokens_and_leads_back_to_the_lines(tmp_path: P
         expected = tokenise(Kind.PHONE, ["+447911000001", "+447911000002", "+447911000003"])
         assert np.array_equal(snapshot.tokens, expected)
         assert (snapshot.epoch, snapshot.padded_size) == (1, 64)
-        found = await service.describe_rows(snapshot, np.array([2, 0]))
+        found = await service.describe_records(snapshot, snapshot.record_ids[[2, 0]])
         assert [(hit.source, hit.line, hit.value) for hit in found] == [
             (report["source"], 5, "+447911000003"),
             (report["source"], 2, "07911 000001"),
@@ -221,7 +221,7 @@ async def test_records_and_epochs_cannot_be_exchanged_on_the_disk(tmp_path: Path
                 text("UPDATE records SET sealed = (SELECT sealed FROM records WHERE id = 2) WHERE id = 1")
             )
         with pytest.raises(DecryptionFailed):
-            await service.describe_rows(snapshot, np.array([0]))
+            await service.describe_records(snapshot, snapshot.record_ids[:1])
 
 
 async def test_a_stolen_disk_shows_no_identifier_token_or_hash(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ async def test_a_stolen_disk_shows_no_identifier_token_or_hash(tmp_path: Path) -
         await node.client.post("/v1/datasets/suspects/publish", json=order)
         await node.client.post("/v1/datasets/book/publish", json=order)
         snapshot = await node.services.datasets.latest_epoch("suspects")
-        await node.services.datasets.describe_rows(snapshot, np.arange(10))
+        await node.services.datasets.describe_records(snapshot, snapshot.record_ids[:10])
         disk = image_of(tmp_path)  # with the write-ahead log still there
         assert {"node.db", "node.db-wal", "keys.sealed"} <= {Path(name).name for name in disk}
     images = [*disk.values(), *(name.encode() for name in disk), *image_of(tmp_path).values()]
@@ -244,15 +244,6 @@ async def test_a_stolen_disk_shows_no_identifier_token_or_hash(tmp_path: Path) -
         assert [offset for image in images for offset in canaries.found_in(image)] == []
     secrets = (node.services.identity.keys.storage, node.services.identity.keys.signing.seed, node.token.encode())
     assert not any(secret in image for image in images for secret in secrets)
-
-
-async def test_canonical_forms_of_other_rules_are_not_matched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, broker = clock_and_broker()
-    async with running(tmp_path, broker, clock=clock) as node:
-        await send(node, phones(3))
-        monkeypatch.setattr("tacita_node.data.epochs.normaliser_version", lambda _kind: "phone/2")
-        with pytest.raises(ProblemError, match="normaliser-changed"):
-            await node.services.datasets.latest_epoch("suspects")
 
 
 async def test_two_publications_at_once_never_take_each_others_terms(tmp_path: Path) -> None:

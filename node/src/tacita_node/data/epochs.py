@@ -1,11 +1,14 @@
 """Epochs: one version of a dataset as packed tokens, so that a match opens no record.
 
+A record has one token or several, side by side, as the tokeniser of its kind says; everything counted here is tokens.
+
 An epoch is prepared once after the data changed and then never changes: its tokens and record numbers are one
 encrypted blob, its padded size and commitment one row. The seed of the commitment's salts is derived from the node's
 commitment key, dataset and epoch, so that it can be opened later and is stored nowhere.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +25,8 @@ from tacita_protocol.crypto.digest import Digest, hkdf_sha256
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.errors import DecryptionFailed
 from tacita_protocol.identifiers.kind import Kind
-from tacita_protocol.identifiers.normalise import normaliser_version
-from tacita_protocol.identifiers.token import Tokens, commitment, tokenise
+from tacita_protocol.identifiers.token import Tokens, commitment
+from tacita_protocol.identifiers.tokeniser import Tokeniser, tokeniser_of
 from tacita_protocol.psi.buckets import padded_count
 
 EPOCH_BLOBS = "epochs"
@@ -33,7 +36,10 @@ ID_BYTES = 8
 
 @dataclass(frozen=True)
 class EpochSnapshot:
-    """One epoch, in memory. `tokens` is (n, 32) uint8, row i is record `record_ids[i]` (n,) int64; both read-only."""
+    """One epoch, in memory. `tokens` is (n, 32) uint8, row i is of record `record_ids[i]` (n,) int64; both read-only.
+
+    Rows of one record lie side by side and record ids ascend: they are the `Owners` that a tokeniser resolves.
+    """
 
     dataset: str
     kind: Kind
@@ -65,12 +71,14 @@ class Epochs:
         blobs: BlobStore,
         commitment_key: bytes,
         clock: Clock,
+        tokenisers: Callable[[Kind], Tokeniser] = tokeniser_of,
     ) -> None:
         self._database = database
         self._cipher = cipher
         self._blobs = blobs
         self._commitment_key = commitment_key
         self._clock = clock
+        self._tokenisers = tokenisers
         self._one_at_a_time = asyncio.Lock()
 
     async def latest(self, dataset: str, *, renew: bool = False) -> EpochSnapshot:
@@ -86,7 +94,7 @@ class Epochs:
                 )
             if row is None:
                 raise ProblemError(404, "no-such-dataset", "This node has no dataset of that name.")
-            current = last is not None and last.revision == row.revision and last.normaliser == _normaliser(row)
+            current = last is not None and last.revision == row.revision and last.normaliser == self._version(row)
             if last is not None and current and not renew:
                 return await self._load(row, last)
             return await self._prepare(dataset)
@@ -99,6 +107,10 @@ class Epochs:
         if row is None or found is None:
             raise ProblemError(404, "no-such-epoch", "This node has no such epoch of that dataset.")
         return await self._load(row, found)
+
+    def records_hit(self, snapshot: EpochSnapshot, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Ids of the records that are hit when the tokens `rows` of an epoch matched, ascending and unique."""
+        return self._tokenisers(snapshot.kind).resolve(snapshot.record_ids, rows)
 
     async def _prepare(self, dataset: str) -> EpochSnapshot:
         async with self._database.read() as session:  # one view: revision and records belong together
@@ -120,7 +132,7 @@ class Epochs:
                     epoch=number,
                     revision=row.revision,
                     normaliser=snapshot.normaliser,
-                    count=len(records),
+                    count=len(snapshot.tokens),
                     padded_size=snapshot.padded_size,
                     commitment=snapshot.commitment,
                     card=None,
@@ -131,19 +143,20 @@ class Epochs:
         return snapshot
 
     def _compute(self, row: DatasetRow, number: int, records: list[_Sealed]) -> EpochSnapshot:
-        kind = Kind(row.kind)
-        sealer = RecordSealer(self._cipher, dataset=row.name, kind=kind)
+        tokeniser = self._tokenisers(Kind(row.kind))
+        sealer = RecordSealer(self._cipher, dataset=row.name, kind=tokeniser.kind)
         canonicals = []
         for record in records:
             opened = sealer.open(record.sealed, source=record.source, line=record.line, version=record.version)
-            if opened.normaliser != _normaliser(row):
+            if opened.normaliser != tokeniser.version:
                 # Tokens of another version's canonical forms would match nothing, and nobody would notice.
                 raise ProblemError(409, "normaliser-changed", "Import this dataset's sources again under a new name.")
             canonicals.append(opened.canonical)
-        tokens = tokenise(kind, canonicals)
-        ids = np.array([record.id for record in records], dtype=np.int64)
-        claimed = commitment(tokens, self._seed(row.name, number))
-        return _snapshot(row, number, _normaliser(row), tokens, ids, padded_count(len(records)), claimed)
+        made = tokeniser.tokenise(canonicals)
+        ids = np.array([record.id for record in records], dtype=np.int64)[made.owners]
+        claimed = commitment(made.tokens, self._seed(row.name, number))
+        size = padded_count(len(made.tokens))
+        return _snapshot(row, number, tokeniser.version, made.tokens, ids, size, claimed)
 
     async def _load(self, dataset: DatasetRow, row: EpochRow) -> EpochSnapshot:
         packed = await self._blobs.get(EPOCH_BLOBS, _blob(row.dataset, row.epoch))
@@ -153,6 +166,9 @@ class Epochs:
         tokens = np.frombuffer(packed[:border], dtype=np.uint8).reshape(row.count, TOKEN_BYTES)
         ids = np.frombuffer(packed[border:], dtype="<i8").astype(np.int64)
         return _snapshot(dataset, row.epoch, row.normaliser, tokens, ids, row.padded_size, Digest(row.commitment))
+
+    def _version(self, row: DatasetRow) -> str:
+        return self._tokenisers(Kind(row.kind)).version
 
     def _seed(self, dataset: str, epoch: int) -> bytes:
         return hkdf_sha256(self._commitment_key, b"tacita/commitment-seed/v1\0" + f"{dataset}\0{epoch}".encode())
@@ -178,7 +194,3 @@ def _pack(snapshot: EpochSnapshot) -> bytes:
 
 def _blob(dataset: str, epoch: int) -> str:
     return f"{dataset}.{epoch}"
-
-
-def _normaliser(row: DatasetRow) -> str:
-    return normaliser_version(Kind(row.kind))

@@ -4,6 +4,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
 
+from tacita_node.access.openapi import BROKER, problems
 from tacita_node.data.imports import ImportOrder
 from tacita_node.data.service import Publication
 from tacita_node.data.sources import Delimiter
@@ -27,6 +28,13 @@ REJECTS_SHOWN = 20
 """Rejected lines in an import's report; all of them are at /rejects."""
 
 CSV_TYPES = frozenset({"text/csv", "text/tab-separated-values"})
+SOURCE_BODY = {
+    "requestBody": {
+        "description": "The file: UTF-8, a header line, one record a line.",
+        "required": True,
+        "content": {media: {"schema": {"type": "string"}} for media in sorted(CSV_TYPES)},
+    }
+}
 
 router = APIRouter(prefix="/v1/datasets", tags=["data"])
 
@@ -34,7 +42,7 @@ Name = Annotated[Slug, Path()]
 E = TypeVar("E", PartnerKind, Sensitivity)
 
 
-@router.post("/{name}/imports")
+@router.post("/{name}/imports", openapi_extra=SOURCE_BODY, responses=problems(409))
 async def import_source(
     request: Request,
     name: Name,
@@ -81,14 +89,14 @@ async def datasets(request: Request) -> DatasetList:
     )
 
 
-@router.get("/{name}/rejects")
+@router.get("/{name}/rejects", responses=problems(404))
 async def rejects(request: Request, name: Name, source: Annotated[HexId, Query()]) -> Rejects:
     """Every rejected line of one source: number and reason, never what it said."""
     found = await services_of(request).datasets.rejects(name, source)
     return Rejects(source=source, rejects=tuple(RejectedLine(line=line, reason=reason) for line, reason in found))
 
 
-@router.post("/{name}/publish")
+@router.post("/{name}/publish", responses=problems(404, *BROKER))
 async def publish(request: Request, name: Name, order: PublishOrder) -> PublishReport:
     """Publishes the present data as an epoch: a signed card goes to the broker."""
     publication = Publication(

@@ -178,17 +178,21 @@ class DatasetService:
                 await self._custody.record("dataset-published", details, session)
         return card.body
 
-    async def describe_rows(self, snapshot: EpochSnapshot, rows: NDArray[np.int64]) -> list[HitSource]:
-        """The sources of the given rows of an epoch, in their order. Opens those records and no others."""
-        wanted: list[int] = snapshot.record_ids[rows].tolist()
+    def records_hit(self, snapshot: EpochSnapshot, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Ids of the records that are hit when the tokens `rows` of an epoch matched, ascending. Opens no record."""
+        return self._epochs.records_hit(snapshot, rows)
+
+    async def describe_records(self, snapshot: EpochSnapshot, records: NDArray[np.int64]) -> list[HitSource]:
+        """The sources of some records of an epoch, in their order. Opens those records and no others."""
+        wanted: list[int] = records.tolist()
         sealer = RecordSealer(self._cipher, dataset=snapshot.dataset, kind=snapshot.kind)
         found: dict[int, HitSource] = {}
         async with self._database.read() as session:
             for start in range(0, len(wanted), ROWS_AT_A_TIME):
-                records = await session.scalars(
+                rows = await session.scalars(
                     select(RecordRow).where(RecordRow.id.in_(wanted[start : start + ROWS_AT_A_TIME]))
                 )
-                for record in records:
+                for record in rows:
                     opened = sealer.open(record.sealed, source=record.source, line=record.line, version=record.version)
                     found[record.id] = HitSource(record.source, record.line, opened.original)
         return [found[number] for number in wanted]

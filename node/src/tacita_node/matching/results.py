@@ -1,11 +1,10 @@
 """What a match found: kept encrypted, shown only once the match's closing is proven to be in the witnessed log.
 
 A hit is one of this node's own records, led back to the line of the source that it came from. The stored form is a blob
-under the storage key; beside it the number of hits, encrypted too. Neither exists on the side that does not learn.
+under the storage key; beside it the number of hits, encrypted too. Neither exists on the side that does not learn. Of a
+match that only counts there is the number, rounded, and an empty list.
 """
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from tacita_node.blobs import BlobStore
@@ -14,6 +13,8 @@ from tacita_node.data.service import DatasetService
 from tacita_node.matching.tables import MatchRow
 from tacita_node.problems import ProblemError
 from tacita_protocol.crypto.storage import StorageCipher
+from tacita_protocol.psi.engine import Found
+from tacita_protocol.statements.obligations import Obligations
 from tacita_sdk.node_api import Hits, HitView
 
 NAMESPACE = "results"
@@ -35,16 +36,22 @@ class ResultStore:
         self._cipher = cipher
         self._datasets = datasets
 
-    async def keep(self, match: str, snapshot: EpochSnapshot, rows: NDArray[np.int64], *, suppress_below: int) -> bytes:
-        """Stores the hits of own rows `rows`, durably, and returns their sealed number for the match's row.
+    async def keep(self, match: str, snapshot: EpochSnapshot, found: Found, obligations: Obligations) -> bytes:
+        """Stores what was found among own token rows, durably, and returns its sealed number for the match's row.
 
-        Fewer hits than the obligation `suppress_below` are kept as none.
+        Less than the obligation `suppress_below` is kept as nothing, and a mere number as rounded to `round_to`.
         """
-        shown = rows if len(rows) >= suppress_below else rows[:0]
-        sources = await self._datasets.describe_rows(snapshot, shown)
-        hits = tuple(HitView(source=hit.source, line=hit.line, value=hit.value) for hit in sources)
+        hits: tuple[HitView, ...] = ()
+        if found.rows is None:
+            number = rounded(found.count, obligations.round_to) if found.count >= obligations.suppress_below else 0
+        else:
+            records = self._datasets.records_hit(snapshot, found.rows)
+            shown = records if len(records) >= obligations.suppress_below else records[:0]
+            sources = await self._datasets.describe_records(snapshot, shown)
+            hits = tuple(HitView(source=hit.source, line=hit.line, value=hit.value) for hit in sources)
+            number = len(hits)
         await self._blobs.put(NAMESPACE, match, _HITS.dump_json(hits))
-        return self._cipher.encrypt(str(len(hits)).encode("ascii"), table=TABLE, row=match)
+        return self._cipher.encrypt(str(number).encode("ascii"), table=TABLE, row=match)
 
     async def discard(self, match: str) -> None:
         """Destroys what was found: the match did not complete, so nobody may see it."""
@@ -57,10 +64,18 @@ class ResultStore:
         return int(self._cipher.decrypt(row.hits_sealed, table=TABLE, row=row.match))
 
     async def released(self, row: MatchRow) -> Hits:
-        """The hits of a match. Raises `ProblemError` 409 when they are not released (on the asked side: never)."""
+        """The hits of a match. Raises `ProblemError` 409 when they are not released.
+
+        On a side that learns nothing they never are.
+        """
         if not row.released or row.hits_sealed is None:
             raise ProblemError(
                 409, "not-released", "There are no hits to show: the match has not been closed in the log."
             )
         data = await self._blobs.get(NAMESPACE, row.match)
         return Hits(match=row.match, hits=_HITS.validate_json(data), notice=NOTICE)
+
+
+def rounded(count: int, multiple: int) -> int:
+    """`count` as the nearest multiple; half of one goes up."""
+    return (count + multiple // 2) // multiple * multiple

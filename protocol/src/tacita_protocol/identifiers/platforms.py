@@ -32,6 +32,10 @@ class Platform:
     ignored: str = ""
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _AT_PAGE = re.compile(r"@([^/@]+)/?")
 
 _ALL = (
@@ -42,32 +46,10 @@ _ALL = (
         ("fb",),
         ("facebook.com", "fb.com"),
         re.compile(r"[0-9]{5,20}|(?=[0-9]*[a-z])[a-z0-9]{5,50}"),
-        reserved=frozenset(
-            [
-                "events",
-                "gaming",
-                "groups",
-                "hashtag",
-                "help",
-                "login",
-                "marketplace",
-                "messages",
-                "pages",
-                "people",
-                "permalink.php",
-                "photo",
-                "photo.php",
-                "photos",
-                "posts",
-                "profile.php",
-                "public",
-                "reel",
-                "search",
-                "share",
-                "sharer.php",
-                "story.php",
-                "watch",
-            ]
+        reserved=_words(
+            "events gaming groups hashtag help login marketplace messages pages people permalink.php "
+            "photo photo.php photos posts profile.php public reel search share sharer.php story.php "
+            "watch"
         ),
         ignored=".",
     ),
@@ -76,12 +58,12 @@ _ALL = (
         ("ig", "insta"),
         ("instagram.com", "instagr.am"),
         re.compile(r"(?!\.)(?!.*\.\.)[a-z0-9._]{1,30}(?<!\.)"),
-        reserved=frozenset(["accounts", "direct", "explore", "p", "reel", "reels", "s", "stories", "tv"]),
+        reserved=_words("accounts direct explore p reel reels s stories tv"),
     ),
     Platform("kik", (), ("kik.me",), re.compile(r"[a-z0-9._]{2,20}")),
     Platform("line", (), ("line.me",), re.compile(r"[a-z0-9._-]{4,20}"), re.compile(r"(?:R/)?ti/p/~([^/]+)/?")),
     Platform("linkedin", (), ("linkedin.com",), re.compile(r"[a-z0-9-]{3,100}"), re.compile(r"in/([^/]+)/?")),
-    Platform("onlyfans", (), ("onlyfans.com",), re.compile(r"[a-z0-9._-]{3,30}"), reserved=frozenset({"my", "posts"})),
+    Platform("onlyfans", (), ("onlyfans.com",), re.compile(r"[a-z0-9._-]{3,30}"), reserved=_words("my posts")),
     Platform("paypal", ("paypal.me",), ("paypal.me",), re.compile(r"[a-z0-9]{1,20}")),
     Platform(
         "reddit",
@@ -105,7 +87,7 @@ _ALL = (
         ("t.me", "telegram.me", "telegram.dog"),
         re.compile(r"(?=.{4,32}$)[a-z](?:_?[a-z0-9])*"),
         re.compile(r"(?:s/)?@?([^/@]+)/?"),
-        reserved=frozenset(["addlist", "addstickers", "c", "iv", "joinchat", "login", "proxy", "share", "socks"]),
+        reserved=_words("addlist addstickers c iv joinchat login proxy share socks"),
     ),
     Platform("tiktok", ("tik tok",), ("tiktok.com",), re.compile(r"[a-z0-9_.]{2,24}(?<!\.)"), _AT_PAGE),
     Platform(
@@ -122,9 +104,7 @@ _ALL = (
         ("twitter",),
         ("x.com", "twitter.com"),
         re.compile(r"[a-z0-9_]{1,15}"),
-        reserved=frozenset(
-            ["compose", "explore", "hashtag", "home", "i", "intent", "login", "messages", "search", "settings", "share"]
-        ),
+        reserved=_words("compose explore hashtag home i intent login messages search settings share"),
     ),
     Platform(
         "youtube", ("yt",), ("youtube.com",), re.compile(r"(?=.{3,30}$)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"), _AT_PAGE

@@ -29,9 +29,7 @@ _SESSION_TOKEN_PREFIX = b"tacita/session-token/v1"
 
 
 def tokenise(kind: Kind, canonicals: Sequence[str]) -> Tokens:
-    """The tokens of canonical identifiers, in their order.
-
-    token = SHA-256("tacita/token/v1" 00 kind 00 normaliser-version 00 canonical)
+    """The tokens of canonical identifiers, in their order: of each its UTF-8 bytes are hashed.
 
     Args:
         kind: the kind of all of them.
@@ -39,8 +37,20 @@ def tokenise(kind: Kind, canonicals: Sequence[str]) -> Tokens:
     """
     from tacita_protocol.identifiers.normalise import normaliser_version  # here: engines need no tables of phone plans
 
-    prefix = b"\0".join((_TOKEN_PREFIX, kind.encode(), normaliser_version(kind).encode(), b""))
-    return _hash_each(prefix, [canonical.encode() for canonical in canonicals])
+    return hash_tokens(kind, normaliser_version(kind), [canonical.encode() for canonical in canonicals])
+
+
+def hash_tokens(kind: Kind, version: str, values: Sequence[bytes]) -> Tokens:
+    """The tokens that stand for `values`, in their order.
+
+    token = SHA-256("tacita/token/v1" 00 kind 00 normaliser-version 00 value)
+
+    Args:
+        kind: the kind of all of them.
+        version: of the rules that made the values, as `kind/version`.
+        values: what two partners must have in common, byte by byte.
+    """
+    return _hash_each(b"\0".join((_TOKEN_PREFIX, kind.encode(), version.encode(), b"")), values)
 
 
 def bind_tokens(tokens: Tokens, *, session_id: bytes, run: int, partition: int) -> Tokens:
