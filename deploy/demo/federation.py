@@ -20,6 +20,8 @@ from typing import Any, Self
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 COMMANDS = Path(sys.executable).parent
+ROLES = ("--role", "analyst", "--role", "approver", "--role", "admin")
+"""One person does everything here; where people work, each token has one."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Federation:
             "--name", name, "--kind", kind, "--jurisdiction", jurisdiction, "--port", str(port), "--json",
         )  # fmt: skip
         self._command("tacita-broker", "approve", broker, partner, "--fingerprint", made["fingerprint"])
-        token = self._json("tacita-node", "token", str(directory), "--role", "analyst", "--json")["token"]
+        token = self._json("tacita-node", "token", str(directory), *ROLES, "--json")["token"]
         token_file = self.root / "secrets" / f"{partner}.token"
         _write_secret(token_file, token)
         url = f"http://127.0.0.1:{port}"

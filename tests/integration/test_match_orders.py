@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tacita_node.access.tokens import Role
+from tacita_node.access.roles import Role
 from tacita_node.app import create_app
 from tacita_node.matching.orders import case_reference
 from tacita_node.problems import ProblemError
@@ -97,7 +97,7 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
         assert listed.matches == (shown,)
         hits = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits")).content)
         assert {hit.value for hit in hits.hits} == set(IBANS[2:4])
-        auditor = {"authorization": f"Bearer {await federation.bank.running.tokens.issue(Role.AUDITOR)}"}
+        auditor = {"authorization": f"Bearer {(await federation.bank.running.tokens.issue(Role.AUDITOR)).secret}"}
         for path in ("/v1/matches", f"/v1/matches/{match}"):
             audited = await client.get(path, headers=auditor)
             assert (audited.status_code, '"hits":null' in audited.text) == (200, True)
@@ -155,7 +155,7 @@ def _with_nonsense(real: InboxEvent) -> tuple[InboxEvent, ...]:
 
 @asynccontextmanager
 async def _client(member: Member) -> AsyncIterator[httpx2.AsyncClient]:
-    token = await member.running.tokens.issue(Role.ANALYST)
+    token = (await member.running.tokens.issue(*Role)).secret
     transport = httpx2.ASGITransport(create_app(member.running), raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8441", headers=headers) as client:

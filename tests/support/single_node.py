@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2
 
-from tacita_node.access.tokens import Role
+from tacita_node.access.roles import Role
 from tacita_node.app import create_app
 from tacita_node.clock import Clock
 from tacita_node.config import Limits, NodeDirectory, Settings
@@ -40,7 +40,7 @@ class TestClock:
 
 @dataclass
 class SingleNode:
-    """A running node, a client with an analyst's token, and the services behind it."""
+    """A running node, a client with a token of every role, and the services behind it."""
 
     client: httpx2.AsyncClient
     services: NodeServices
@@ -134,7 +134,7 @@ async def running(
     """A node from nothing: enrolled, opened, with a token."""
     identity = await prepared(root, broker, clock=clock, partner=partner, kind=kind)
     async with opened(root, broker, identity, clock=clock, limits=limits) as services:
-        token = await services.tokens.issue(Role.ANALYST)
+        token = (await services.tokens.issue(*Role)).secret
         transport = httpx2.ASGITransport(create_app(services), raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8441", headers=headers) as client:

@@ -41,12 +41,25 @@ class Limits(BaseSettings):
     """Seconds until a request's body must have arrived."""
     connections: int = Field(1024, ge=16)
     """Connections served at once; more are answered 503."""
+    connections_per_address: int = Field(256, ge=8)
+    """Of these, connections from one address; not counted behind a proxy."""
     long_poll_seconds: float = Field(25.0, gt=0)
     """Longest time that a request is held open for news."""
     long_polls_per_partner: int = Field(256, ge=4)
     """Requests of one partner that may be held open at once."""
     public_long_polls: int = Field(64, ge=4)
     """Requests of witnesses (unauthenticated) that are held open for their full time at once."""
+
+    # Rates, each in the long run (requests a second) and at once after a pause (requests)
+    signed_per_second: float = Field(50.0, gt=0)
+    """Signed requests of one partner."""
+    signed_burst: int = Field(500, ge=1)
+    bearer_per_second: float = Field(500.0, gt=0)
+    """Requests of one partner with a bearer token: inbox and frames."""
+    bearer_burst: int = Field(2_000, ge=1)
+    public_per_second: float = Field(100.0, gt=0)
+    """Requests from one address that are nobody's: public ones, and those whose signature or token does not hold."""
+    public_burst: int = Field(1_000, ge=1)
 
     # Authentication
     clock_skew_seconds: int = Field(60, ge=0)

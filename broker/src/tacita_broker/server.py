@@ -1,91 +1,26 @@
-"""Serving the application: uvicorn, with the limits that it lacks and a quick, orderly end."""
+"""Serving the application: uvicorn, with our limits on connections and a quick, orderly end."""
 
 import asyncio
 import signal
 import socket
 import ssl
-from asyncio import TimerHandle, Transport
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tacita_broker.bell import Bell
 from tacita_broker.config import Settings, is_loopback
+from tacita_broker.connections import http_protocol
 from tacita_broker.errors import BrokerError, ConfigurationRefused
-from tacita_broker.problems import PROBLEM_TYPE
 from tacita_broker.services import Running, Services
-from tacita_protocol.api import Problem
 
 STOP_SECONDS = 1
 """How long requests may take to end once the broker is told to stop."""
 KEEP_ALIVE_SECONDS = 65
 BACKLOG = 512
 """Connections that may wait to be accepted."""
-
-
-def http_protocol(settings: Settings) -> type[HttpToolsProtocol]:
-    """uvicorn's HTTP protocol with a limit on the size of headers and on the time that they take to arrive."""
-
-    class BoundedProtocol(HttpToolsProtocol):
-        _timer: TimerHandle | None = None
-        _header_bytes = 0
-        _awaiting_headers = True
-
-        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-            super().connection_made(transport)
-            self._await_headers()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._disarm()
-            super().connection_lost(exc)
-
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            self._await_headers()
-
-        def on_headers_complete(self) -> None:
-            self._disarm()
-            self._awaiting_headers = False
-            super().on_headers_complete()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self._awaiting_headers:
-                self._header_bytes += len(data)
-                if self._header_bytes > settings.header_bytes and not self.transport.is_closing():
-                    self._refuse(431, "headers", "The headers of this request are too large.")
-
-        def send_400_response(self, msg: str) -> None:
-            del msg  # the library's own text is no problem document
-            self._refuse(400, "malformed", "This is not a valid HTTP/1.1 request.")
-
-        def _await_headers(self) -> None:
-            self._disarm()
-            self._awaiting_headers, self._header_bytes = True, 0
-            self._timer = self.loop.call_later(settings.header_seconds, self._too_slow)
-
-        def _disarm(self) -> None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-
-        def _too_slow(self) -> None:
-            if not self.transport.is_closing():
-                self._refuse(408, "too-slow", "The headers of this request did not arrive in time.")
-
-        def _refuse(self, status: int, code: str, detail: str) -> None:
-            body = Problem.of(status, code, "Request refused", detail).model_dump_json().encode()
-            head = (
-                f"HTTP/1.1 {status} Refused\r\ncontent-type: {PROBLEM_TYPE}\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode("ascii") + body)
-            self.transport.close()
-
-    return BoundedProtocol
 
 
 class Server(uvicorn.Server):
@@ -141,7 +76,6 @@ def serve(app: FastAPI, services: Services) -> str | None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=settings.connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         ssl_certfile=settings.tls_certificate,

@@ -2,15 +2,19 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Mapping
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp
 
 from tacita_node import problems
+from tacita_node.access import openapi
 from tacita_node.access.gate import Gate
+from tacita_node.access.roles import Route
 from tacita_node.agreements.routes import router as agreements_router
 from tacita_node.background import Background, background
 from tacita_node.connections import http_protocol
@@ -26,22 +30,39 @@ from tacita_sdk.node_api import NodeStatus
 GRACE_SECONDS = 1
 """How long open requests may go on once the node is told to stop."""
 
-MAX_CONNECTIONS = 256
 KEEP_ALIVE_SECONDS = 5
 
 
 def create_app(services: NodeServices) -> ASGIApp:
     """The application for opened services: the gate, and behind it the routes."""
-    app = FastAPI(title="Tacita node", version=version(), docs_url=None, redoc_url=None)
+    app = FastAPI(title="Tacita node", version=version(), openapi_url=None, redirect_slashes=False)
     app.state.services = services
     problems.install(app)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
+    openapi.install(app)
     app.add_api_route("/v1/node", _status, methods=["GET"])
     app.include_router(data_router)
     app.include_router(agreements_router)
     app.include_router(matching_router)
     settings = services.settings
-    return Gate(app, role_of=services.tokens.role_of, allowed_hosts=settings.allowed_hosts, limits=settings.limits)
+    return Gate(
+        app,
+        routes=routes_of(app),
+        holder=services.tokens.holder,
+        allowed_hosts=settings.allowed_hosts,
+        limits=settings.limits,
+        clock=time.monotonic,
+    )
+
+
+def routes_of(app: FastAPI) -> tuple[Route, ...]:
+    """Every route of an application, in the order in which they are tried."""
+    return tuple(
+        (method, context.path)
+        for context in iter_route_contexts(app.routes)
+        for method in sorted(context.methods or ())
+        if context.path is not None
+    )
 
 
 async def _healthz() -> Health:
@@ -108,7 +129,7 @@ async def serve(services: NodeServices, listener: socket.socket, tasks: Mapping[
     """Serves the local API on a bound socket. True when a signal ended it, False when a background task failed."""
     config = uvicorn.Config(
         create_app(services),
-        http=http_protocol(services.settings.limits.header_seconds),
+        http=http_protocol(services.settings.limits),
         ws="none",
         log_config=None,
         access_log=False,
@@ -116,7 +137,6 @@ async def serve(services: NodeServices, listener: socket.socket, tasks: Mapping[
         date_header=False,
         proxy_headers=False,
         lifespan="off",
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

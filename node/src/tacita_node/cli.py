@@ -3,28 +3,23 @@
 Heavy modules are imported where they are used, so that `--help` answers at once.
 """
 
-import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tacita_node.access import cli as access
 from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
+from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
 
 if TYPE_CHECKING:
-    from tacita_node.access.tokens import Role
-    from tacita_node.config import Settings
     from tacita_node.enrolment import Application
     from tacita_node.identity import Identity
 
 PASSPHRASE_VARIABLE = f"{ENV_PREFIX}PASSPHRASE_FILE"
 MAX_PASSPHRASE_BYTES = 1024
-FAILED = 1
-"""Exit code when a command could not do its work; typer uses 2 for a wrong command line."""
-
 DEFECT = 70
 """Exit code when the node stopped itself (EX_SOFTWARE)."""
 
@@ -37,7 +32,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(
@@ -46,7 +40,6 @@ PassphraseFile = Annotated[
         help="File with the passphrase of keys.sealed; keep it off this disk. Asked for when it is not given.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 @app.command()
@@ -87,7 +80,7 @@ def init(
             port=port,
         )
     except ValueError:
-        _fail(f"--kind is one of: {', '.join(PartnerKind)}")
+        fail(f"--kind is one of: {', '.join(PartnerKind)}")
     passphrase = _passphrase(passphrase_file, new=True)
     try:
         identity = asyncio.run(_enrol(NodeDirectory(directory), application, broker, invite, passphrase))
@@ -95,8 +88,8 @@ def init(
         fields = ", ".join(
             sorted({str(item["loc"][0]).replace("_", "-") for item in error.errors(include_input=False)})
         )
-        _fail(f"these particulars are not acceptable: {fields}")
-    _tell(
+        fail(f"these particulars are not acceptable: {fields}")
+    tell(
         as_json,
         {
             "partner": identity.partner,
@@ -122,40 +115,21 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
     from tacita_policies.source import PolicyRefused
 
     node = NodeDirectory(directory)
-    settings = _settings(node)
+    settings = settings_of(node)
     identity = _identity(node, _passphrase(passphrase_file))
     try:
         with only_one(node), listening(settings) as listener:
             logs.configure()
             told_to_stop = uvloop.run(run_node(node, settings, identity, listener))
     except (CannotRun, PolicyRefused) as error:
-        _fail(str(error))
+        fail(str(error))
     if not told_to_stop:
         raise typer.Exit(DEFECT)
 
 
-@app.command()
-def token(
-    directory: Directory,
-    role: Annotated[str, typer.Option(help="analyst (everything) or auditor (reads, but no hits).")],
-    as_json: AsJson = False,
-) -> None:
-    """Issue a token of the local API. It is shown this once; the node keeps a hash.
-
-    Example: tacita-node token ./bank --role analyst
-    """
-    import asyncio
-
-    from tacita_node.access.tokens import Role
-
-    node = NodeDirectory(directory)
-    settings = _settings(node)
-    try:
-        wanted = Role(role)
-    except ValueError:
-        _fail(f"--role is one of: {', '.join(Role)}")
-    issued = asyncio.run(_issue(node, settings, wanted))
-    _tell(as_json, {"token": issued}, issued)
+app.command()(access.token)
+app.command()(access.tokens)
+app.command()(access.revoke_token)
 
 
 @app.command()
@@ -176,8 +150,8 @@ def trust(
         card, broker = read_public(node)
         policy = install_trust(node.trust, _read(file), broker=broker, own=card)
     except (IdentityBroken, TrustRefused) as refused:
-        _fail(str(refused))
-    _tell(
+        fail(str(refused))
+    tell(
         as_json,
         {"digest": policy.digest, "origin": policy.origin, "witnesses": sorted(policy.witnesses)},
         f"Installed for the log {policy.origin}, witnesses: {', '.join(sorted(policy.witnesses))}.\n"
@@ -213,37 +187,7 @@ async def _enrol(
                 client=client,
             )
         except (EnrolmentRefused, IdentityBroken, SdkError) as error:
-            _fail(str(error))
-
-
-async def _issue(node: NodeDirectory, settings: "Settings", role: "Role") -> str:
-    from tacita_node.access.tokens import Tokens, TooManyTokens
-    from tacita_node.clock import system_clock
-    from tacita_node.storage import Database, migrate
-
-    migrate(node.database)
-    database = Database(node.database)
-    try:
-        return await Tokens(database, clock=system_clock, limit=settings.limits.tokens).issue(role)
-    except TooManyTokens as error:
-        _fail(str(error))
-    finally:
-        await database.close()
-
-
-def _settings(node: NodeDirectory) -> "Settings":
-    from pydantic import ValidationError
-
-    from tacita_node.config import Settings
-
-    try:
-        return Settings.load(node)
-    except FileNotFoundError:
-        _fail(f"{node.root} holds no node: run `tacita-node init` first")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "config.toml"
-        _fail(f"the settings are not acceptable: {where}: {first['msg']}")
+            fail(str(error))
 
 
 def _identity(node: NodeDirectory, passphrase: bytes) -> "Identity":
@@ -252,7 +196,7 @@ def _identity(node: NodeDirectory, passphrase: bytes) -> "Identity":
     try:
         return load_identity(node, passphrase)
     except IdentityBroken as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _passphrase(file: Path | None, *, new: bool = False) -> bytes:
@@ -261,9 +205,9 @@ def _passphrase(file: Path | None, *, new: bool = False) -> bytes:
     elif sys.stdin.isatty():
         passphrase = str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new)).encode()
     else:
-        _fail(f"give the passphrase with --passphrase-file or {PASSPHRASE_VARIABLE}")
+        fail(f"give the passphrase with --passphrase-file or {PASSPHRASE_VARIABLE}")
     if not passphrase or len(passphrase) > MAX_PASSPHRASE_BYTES:
-        _fail(f"a passphrase has 1 to {MAX_PASSPHRASE_BYTES} bytes")
+        fail(f"a passphrase has 1 to {MAX_PASSPHRASE_BYTES} bytes")
     return passphrase
 
 
@@ -271,13 +215,4 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        _fail(f"cannot read {file}: {error.strerror}")
-
-
-def _tell(as_json: bool, facts: Mapping[str, object], text: str) -> None:
-    typer.echo(json.dumps(facts) if as_json else text)
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"tacita-node: {message}", err=True)
-    raise typer.Exit(FAILED)
+        fail(f"cannot read {file}: {error.strerror}")

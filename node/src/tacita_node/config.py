@@ -40,7 +40,16 @@ class Limits(BaseModel):
     import_seconds: float = Field(default=300.0, gt=0, description="time to receive a source file")
     body_bytes: int = Field(default=64 * 2**10, ge=1, description="bytes of any other request")
     body_seconds: float = Field(default=30.0, gt=0, description="time to receive any other request")
+    header_bytes: int = Field(default=32 * 2**10, ge=4_096, description="bytes of a request's line and headers")
     header_seconds: float = Field(default=10.0, gt=0, description="time to receive the headers of a request")
+    connections: int = Field(default=256, ge=4, description="connections to the local API at once")
+    connections_per_address: int = Field(default=128, ge=2, description="of these, connections from one address")
+    token_per_second: float = Field(default=50.0, gt=0, description="requests of one token a second, in the long run")
+    token_burst: int = Field(default=500, ge=1, description="requests of one token at once, after a pause")
+    stranger_per_second: float = Field(
+        default=10.0, gt=0, description="requests without a valid token from one address a second, in the long run"
+    )
+    stranger_burst: int = Field(default=200, ge=1, description="of these, at once after a pause")
     datasets: int = Field(default=1_000, ge=1, description="own datasets")
     tokens: int = Field(default=100, ge=1, description="local API tokens")
     agreements_pending: int = Field(default=32, ge=1, description="unsigned agreements kept from one partner")

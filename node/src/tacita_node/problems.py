@@ -13,14 +13,16 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tacita_node.logs import places_of
+from tacita_protocol.api import Problem
 from tacita_protocol.errors import DecryptionFailed, EngineFailure, ProtocolError
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
 
-PROBLEM_TYPE = "urn:tacita:problem:"
+PROBLEM_TYPE = "application/problem+json"
 MAX_NAMED_FIELDS = 8
+MAX_DETAIL_CHARACTERS = 500
 _FIELD = re.compile(r"[a-z_]{1,32}")
 
 _log = structlog.get_logger(__name__)
@@ -29,19 +31,20 @@ _log = structlog.get_logger(__name__)
 class ProblemError(Exception):
     """An answer of 4xx or 5xx: a stable code and one plain sentence, neither with an identifier in it."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {code}")
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
 
 
-def problem(status: int, code: str, detail: str) -> Response:
-    """A problem document as a response."""
-    body = {"type": PROBLEM_TYPE + code, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(
-        body, status_code=status, media_type="application/problem+json", headers={"cache-control": "no-store"}
-    )
+def problem(error: ProblemError) -> Response:
+    """The problem document as a response."""
+    title = HTTPStatus(error.status).phrase
+    document = Problem.of(error.status, error.code, title, error.detail[:MAX_DETAIL_CHARACTERS])
+    headers = {"cache-control": "no-store", **error.headers}
+    return Response(document.model_dump_json(), error.status, headers=headers, media_type=PROBLEM_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -56,15 +59,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _of_defect)
 
 
+def _say(status: int, code: str, detail: str) -> Response:
+    return problem(ProblemError(status, code, detail))
+
+
 async def _of_problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101 - the registration above says so; this tells the type checker
-    return problem(error.status, error.code, error.detail)
+    return problem(error)
 
 
 async def _of_validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     fields = sorted({_field(item["type"], item["loc"]) + _wanted(item) for item in error.errors()})[:MAX_NAMED_FIELDS]
-    return problem(422, "invalid-request", f"The request is not in the agreed form: {', '.join(fields)}.")
+    return _say(422, "invalid-request", f"The request is not in the agreed form: {', '.join(fields)}.")
 
 
 def _field(kind: str, location: tuple[int | str, ...]) -> str:
@@ -90,32 +97,32 @@ async def _of_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     match error.status_code:
         case 404:
-            return problem(404, "not-found", "There is nothing here.")
+            return _say(404, "not-found", "There is nothing here.")
         case 405:
-            return problem(405, "method-not-allowed", "This resource does not know that method.")
+            return _say(405, "method-not-allowed", "This resource does not know that method.")
         case status if 400 <= status < 500:
-            return problem(status, "bad-request", "The request could not be read.")
+            return _say(status, "bad-request", "The request could not be read.")
         case _:
-            return problem(500, "internal", "The node could not answer.")
+            return _say(500, "internal", "The node could not answer.")
 
 
 async def _of_broker(_request: Request, error: Exception) -> Response:
     match error:
         case BrokerProblem(status=status, code=code) if status < 500:
-            shown = code if re.fullmatch(r"[a-z0-9-]{1,64}", code) else "unknown"
-            return problem(409, f"broker-{shown}", "The broker refused: its answer is named in this problem's type.")
+            shown = code if re.fullmatch(r"[a-z0-9-]{1,57}", code) else "unknown"
+            return _say(409, f"broker-{shown}", "The broker refused: its answer is named in this problem's type.")
         case ResponseUntrusted():
-            return problem(502, "broker-untrusted", "The broker's answer cannot be trusted; nothing was done with it.")
+            return _say(502, "broker-untrusted", "The broker's answer cannot be trusted; nothing was done with it.")
         case _:
-            return problem(503, "broker-unreachable", "The broker cannot be reached at the moment; try again later.")
+            return _say(503, "broker-unreachable", "The broker cannot be reached at the moment; try again later.")
 
 
 async def _of_protocol(_request: Request, error: Exception) -> Response:
     if isinstance(error, DecryptionFailed | EngineFailure):  # our own disk or our own workers, not the request
         return await _of_defect(_request, error)
-    return problem(422, "invalid-statement", "Something in the request or in what it names does not verify.")
+    return _say(422, "invalid-statement", "Something in the request or in what it names does not verify.")
 
 
 async def _of_defect(_request: Request, error: Exception) -> Response:
     _log.error("request-failed", error=type(error).__name__, places=places_of(error))
-    return problem(500, "internal", "The node could not answer; its log says where it failed.")
+    return _say(500, "internal", "The node could not answer; its log says where it failed.")

@@ -1,9 +1,11 @@
 """The gate in front of the local API. Nothing behind it sees a request that it did not let through.
 
 1. The Host header must name this node: a web page that points its own name at 127.0.0.1 (DNS rebinding) gets nothing.
-2. Everything but /healthz needs a bearer token; an auditor's token only reads (and no hits: `require_analyst`).
-3. Only then is the body received, whole, within a limit of bytes and of time. The application gets it in one piece.
-4. A body that is not a source file is JSON, and passes the strict parser first (duplicate keys, integer range, depth).
+2. Everything but /healthz needs a bearer token. A token may ask so often; who has none, from one address, less often.
+   A valid token counts for itself only: no page in a browser on the same machine can use up its requests.
+3. The route must be there and the token's roles must allow it (`roles.TABLE`), before anything is looked up.
+4. Only then is the body received, whole, within a limit of bytes and of time. The application gets it in one piece.
+5. A body that is not a source file is JSON, and passes the strict parser first (duplicate keys, integer range, depth).
 
 Every answer says `cache-control: no-store`.
 """
@@ -16,17 +18,19 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tacita_node.access.tokens import Role
+from tacita_node.access.rates import Rate
+from tacita_node.access.roles import OPEN, Role, Route, Routes, check_permitted
+from tacita_node.access.tokens import Holder
 from tacita_node.config import Limits
 from tacita_node.problems import ProblemError, problem
 from tacita_protocol.crypto.jcs import parse_json
 from tacita_protocol.errors import ProtocolError
 
-_IMPORT_PATH = re.compile(r"/v1/datasets/[^/]+/imports")
-_BEARER = re.compile(rb"[Bb]earer +([A-Za-z0-9_-]+)")
-_READING = frozenset({"GET", "HEAD"})
-OPEN_PATHS = frozenset({"/healthz"})
+IMPORTS: Route = ("POST", "/v1/datasets/{name}/imports")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_BEARER = re.compile(rb"[Bb]earer +([A-Za-z0-9_-]+)")
+_ONCE = (b"content-encoding", b"content-length", b"content-type", b"transfer-encoding")
+"""Headers of which a second one would be read differently by different readers. (Host and token: see their checks.)"""
 
 
 class Gate:
@@ -34,23 +38,30 @@ class Gate:
 
     Args:
         app: what is guarded.
-        role_of: the role of a token, or None.
+        routes: its routes.
+        holder: whom a token speaks for, or None.
         allowed_hosts: names of this node besides the loopback ones, without a port.
-        limits: how many bytes a body may have and how long it may take.
+        limits: how many bytes a body may have, how long it may take, and how often somebody may ask.
+        clock: seconds, monotonic.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        role_of: Callable[[str], Awaitable[Role | None]],
+        routes: Iterable[Route],
+        holder: Callable[[str], Awaitable[Holder | None]],
         allowed_hosts: Iterable[str],
         limits: Limits,
+        clock: Callable[[], float],
     ) -> None:
         self._app = app
-        self._role_of = role_of
+        self._routes = Routes(routes)
+        self._holder = holder
         self._hosts = frozenset(host.lower() for host in (*LOOPBACK_HOSTS, *allowed_hosts))
         self._limits = limits
+        self._tokens = Rate(per_second=limits.token_per_second, burst=limits.token_burst, clock=clock)
+        self._strangers = Rate(per_second=limits.stranger_per_second, burst=limits.stranger_burst, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request itself or hands it on."""
@@ -61,32 +72,32 @@ class Gate:
             return
         answer = _without_caching(send)
         try:
-            request = await self._admit(scope, receive)
+            route = await self._admit(scope)
+            body = await self._body(scope, receive, upload=route == IMPORTS)
         except ProblemError as refused:
-            await problem(refused.status, refused.code, refused.detail)(scope, receive, answer)
+            await problem(refused)(scope, receive, answer)
             return
-        await self._app(scope, request, answer)
+        await self._app(scope, _Replay(body, receive), answer)
 
-    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
-        self._check_host(scope)
-        if scope["path"] not in OPEN_PATHS:
-            role = await self._check_token(scope)
-            if role is Role.AUDITOR and scope["method"] not in _READING:
-                raise ProblemError(403, "read-only", "This token may read, not change anything.")
-            scope.setdefault("state", {})["role"] = role
-        upload = scope["method"] == "POST" and _IMPORT_PATH.fullmatch(scope["path"]) is not None
-        limits = self._limits
-        body = await _whole_body(
-            scope,
-            receive,
-            max_bytes=limits.import_bytes if upload else limits.body_bytes,
-            seconds=limits.import_seconds if upload else limits.body_seconds,
-        )
-        if body and not upload:
-            _check_json(body, limits)
-        return _Replay(body, receive)
+    async def _admit(self, scope: Scope) -> Route:
+        try:
+            self._check_headers(scope)
+            holder = None if (scope["method"], scope["path"]) in OPEN else await self._check_token(scope)
+        except ProblemError:
+            self._strangers.take(_address(scope))
+            raise
+        if holder is None:
+            self._strangers.take(_address(scope))
+            return self._routes.find(scope["method"], scope["path"])
+        self._tokens.take(holder.token)
+        route = self._routes.find(scope["method"], scope["path"])
+        check_permitted(holder.roles, route)
+        scope.setdefault("state", {})["holder"] = holder
+        return route
 
-    def _check_host(self, scope: Scope) -> None:
+    def _check_headers(self, scope: Scope) -> None:
+        if any(len(_header(scope, name)) > 1 for name in _ONCE):
+            raise ProblemError(400, "duplicate-header", "A header field that must be single came twice.")
         values = _header(scope, b"host")
         name = (
             re.fullmatch(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?", values[0].lower())
@@ -96,24 +107,47 @@ class Gate:
         if name is None or name[1] not in self._hosts:
             raise ProblemError(421, "wrong-host", "This node is not called by that name; see allowed_hosts.")
 
-    async def _check_token(self, scope: Scope) -> Role:
+    async def _check_token(self, scope: Scope) -> Holder:
         values = _header(scope, b"authorization")
         match = _BEARER.fullmatch(values[0].encode("latin-1")) if len(values) == 1 else None
-        role = None if match is None else await self._role_of(match[1].decode("ascii"))
-        if role is None:
-            raise ProblemError(401, "token-needed", "Send a valid token: issue one with `tacita-node token`.")
-        return role
+        holder = None if match is None else await self._holder(match[1].decode("ascii"))
+        if holder is None:
+            raise ProblemError(
+                401,
+                "token-needed",
+                "Send a valid token: issue one with `tacita-node token`.",
+                headers={"www-authenticate": "Bearer"},
+            )
+        return holder
+
+    async def _body(self, scope: Scope, receive: Receive, *, upload: bool) -> bytes:
+        limits = self._limits
+        if _header(scope, b"content-encoding") not in ([], ["identity"]):
+            raise ProblemError(415, "content-encoding", "Bodies are not compressed here.")
+        body = await _whole_body(
+            scope,
+            receive,
+            max_bytes=limits.import_bytes if upload else limits.body_bytes,
+            seconds=limits.import_seconds if upload else limits.body_seconds,
+        )
+        if body and not upload:
+            if [value.partition(";")[0].strip().lower() for value in _header(scope, b"content-type")] != [_JSON]:
+                raise ProblemError(415, "content-type", f"This body must be sent as {_JSON}.")
+            _check_json(body, limits)
+        return body
 
 
-def by_analyst(request: Request) -> bool:
-    """Whether the token of this request is an analyst's."""
-    return bool(request.state.role is Role.ANALYST)
+_JSON = "application/json"
 
 
-def require_analyst(request: Request) -> None:
-    """For what names people: raises a 403 problem unless the token is an analyst's."""
-    if not by_analyst(request):
-        raise ProblemError(403, "analysts-only", "An auditor sees what was done, not what was found.")
+def sees_hits(request: Request) -> bool:
+    """Whether the token of this request may know what was found, and be it only the number of hits."""
+    return Role.ANALYST in request.state.holder.roles
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return "" if client is None else str(client[0])
 
 
 def _header(scope: Scope, name: bytes) -> list[str]:
@@ -123,7 +157,7 @@ def _header(scope: Scope, name: bytes) -> list[str]:
 async def _whole_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds: float) -> bytes:
     declared = _header(scope, b"content-length")
     if any(not re.fullmatch(r"[0-9]{1,15}", value) or int(value) > max_bytes for value in declared):
-        raise ProblemError(413, "too-large", f"The body may have at most {max_bytes} bytes.")
+        raise _too_large(max_bytes)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
@@ -134,11 +168,17 @@ async def _whole_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds
                     raise ProblemError(400, "incomplete", "The request ended before its body did.")
                 body += message.get("body", b"")
                 if len(body) > max_bytes:
-                    raise ProblemError(413, "too-large", f"The body may have at most {max_bytes} bytes.")
+                    raise _too_large(max_bytes)
                 more = message.get("more_body", False)
     except TimeoutError:
         raise ProblemError(408, "too-slow", f"The body did not arrive within {seconds:g} seconds.") from None
     return bytes(body)
+
+
+def _too_large(max_bytes: int) -> ProblemError:
+    return ProblemError(
+        413, "too-large", f"The body may have at most {max_bytes} bytes.", headers={"connection": "close"}
+    )
 
 
 def _check_json(body: bytes, limits: Limits) -> None:

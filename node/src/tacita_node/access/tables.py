@@ -12,5 +12,10 @@ class ApiToken(Base):
     __tablename__ = "api_tokens"
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    role: Mapped[str] = mapped_column(String(16))
+    id: Mapped[str] = mapped_column(String(16), unique=True)
+    """What people call it by: random, and no part of the token."""
+    name: Mapped[str] = mapped_column(String(100))
+    roles: Mapped[str] = mapped_column(String(64))
+    """Separated by spaces."""
     issued: Mapped[int] = mapped_column(Integer)
+    expires: Mapped[int] = mapped_column(Integer)

@@ -1,61 +1,119 @@
-"""Tokens of the local API: issued once, kept as hashes, compared in constant time."""
+"""Tokens of the local API: issued once, kept as hashes, compared in constant time, at an end by time or by order."""
 
-from enum import StrEnum
+from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
+from sqlalchemy.engine import CursorResult
 
+from tacita_node.access.roles import Role
 from tacita_node.access.tables import ApiToken
 from tacita_node.clock import Clock
 from tacita_node.storage import Database
 from tacita_protocol.crypto.digest import constant_time_equal
 from tacita_protocol.crypto.encoding import b64u
 from tacita_protocol.crypto.keyfile import hash_local_token
-from tacita_protocol.crypto.randomness import random_bytes
+from tacita_protocol.crypto.randomness import random_bytes, random_hex
 
 TOKEN_BYTES = 32
 TOKEN_CHARACTERS = 43
 """Of 32 bytes in unpadded base64url."""
-
-
-class Role(StrEnum):
-    """What the bearer of a token may do."""
-
-    ANALYST = "analyst"
-    """Everything that the local API offers."""
-    AUDITOR = "auditor"
-    """Read, change nothing; and see neither the hits of a match nor their number."""
+ID_BYTES = 8
+DAY_SECONDS = 24 * 3600
+DEFAULT_DAYS = 90
+"""How long a token is good when nobody says otherwise."""
+MAX_DAYS = 366
 
 
 class TooManyTokens(Exception):
     """The limit of local tokens is reached."""
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Whom a token speaks for: its id and its roles."""
+
+    token: str
+    roles: frozenset[Role]
+
+
+@dataclass(frozen=True)
+class ListedToken:
+    """A token as an operator sees it; times in unix seconds."""
+
+    id: str
+    name: str
+    roles: tuple[Role, ...]
+    issued: int
+    expires: int
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A new token: the secret, shown this once, and the id by which it is revoked."""
+
+    secret: str
+    id: str
+    expires: int
+
+
 class Tokens:
-    """Issues and checks local API tokens."""
+    """Issues, lists, checks and revokes local API tokens. Each look is at the database: a revocation holds at once."""
 
     def __init__(self, database: Database, *, clock: Clock, limit: int) -> None:
         self._database = database
         self._clock = clock
         self._limit = limit
 
-    async def issue(self, role: Role) -> str:
-        """A new token for `role`, shown this once. Raises `TooManyTokens`."""
-        token = b64u(random_bytes(TOKEN_BYTES))
+    async def issue(self, *roles: Role, name: str = "", days: int = DEFAULT_DAYS) -> IssuedToken:
+        """A new token with these roles, good for `days` days. Raises `TooManyTokens`."""
+        if not roles or not 1 <= days <= MAX_DAYS:
+            raise ValueError(f"a token has at least one role and is good for 1 to {MAX_DAYS} days")
+        secret, now = b64u(random_bytes(TOKEN_BYTES)), self._clock()
+        row = ApiToken(
+            hash=hash_local_token(secret),
+            id=random_hex(ID_BYTES),
+            name=name,
+            roles=" ".join(sorted(set(roles))),
+            issued=now,
+            expires=now + days * DAY_SECONDS,
+        )
         async with self._database.write() as session:
+            await session.execute(delete(ApiToken).where(ApiToken.expires <= now))
             if (await session.scalar(select(func.count()).select_from(ApiToken)) or 0) >= self._limit:
-                raise TooManyTokens(f"this node has issued {self._limit} tokens already")
-            session.add(ApiToken(hash=hash_local_token(token), role=role.value, issued=self._clock()))
-        return token
+                raise TooManyTokens(f"this node has issued {self._limit} tokens already: revoke one")
+            session.add(row)
+        return IssuedToken(secret, row.id, row.expires)
 
-    async def role_of(self, token: str) -> Role | None:
-        """The role of a token, or None when it was never issued. Takes the same time for every wrong token."""
-        if len(token) != TOKEN_CHARACTERS or not token.isascii():
-            return None
-        presented = hash_local_token(token).encode()
+    async def listed(self) -> tuple[ListedToken, ...]:
+        """Every token that was issued and not revoked, the oldest first."""
         async with self._database.read() as session:
-            known = (await session.execute(select(ApiToken.hash, ApiToken.role))).all()
-        found: Role | None = None
-        for stored, role in known:  # all of them, so that the time does not tell which one came close
-            if constant_time_equal(presented, stored.encode()):
-                found = Role(role)
+            rows = list(await session.scalars(select(ApiToken).order_by(ApiToken.issued, ApiToken.id)))
+        return tuple(
+            ListedToken(row.id, row.name, tuple(sorted(_roles(row.roles))), row.issued, row.expires) for row in rows
+        )
+
+    async def revoke(self, token: str) -> bool:
+        """Ends the token with this id at once. False when there is none."""
+        async with self._database.write() as session:
+            result = await session.execute(delete(ApiToken).where(ApiToken.id == token))
+        return isinstance(result, CursorResult) and result.rowcount == 1
+
+    async def holder(self, secret: str) -> Holder | None:
+        """Whom a presented token speaks for; None when it was never issued, was revoked, or is at its end.
+
+        Takes the same time for every wrong token.
+        """
+        if len(secret) != TOKEN_CHARACTERS or not secret.isascii():
+            return None
+        presented, now = hash_local_token(secret).encode(), self._clock()
+        async with self._database.read() as session:
+            known = list(await session.scalars(select(ApiToken)))
+        found: Holder | None = None
+        for row in known:  # all of them, so that the time does not tell which one came close
+            if constant_time_equal(presented, row.hash.encode()) and row.expires > now:
+                found = Holder(row.id, _roles(row.roles))
         return found
+
+
+def _roles(text: str) -> frozenset[Role]:
+    return frozenset(Role(role) for role in text.split())

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
+from tacita_node.access.openapi import BROKER, problems
 from tacita_node.agreements.partners import KnownPartner
 from tacita_node.agreements.service import KnownAgreement
 from tacita_node.services import services_of
@@ -32,20 +33,20 @@ PartnerPath = Annotated[Slug, Path()]
 AgreementPath = Annotated[HexId, Path()]
 
 
-@router.get("/partners")
+@router.get("/partners", responses=problems(*BROKER))
 async def partners(request: Request) -> PartnerSummaries:
     """The other partners on the broker's list, and which of their cards were confirmed here."""
     known = await services_of(request).agreements.partners.known()
     return PartnerSummaries(partners=tuple(_partner(partner) for partner in known))
 
 
-@router.post("/partners/{partner}/confirm")
+@router.post("/partners/{partner}/confirm", responses=problems(404, *BROKER))
 async def confirm(request: Request, partner: PartnerPath, confirmation: Confirmation) -> PartnerSummary:
     """Confirms a partner's card by the fingerprint that the partner itself read out over another channel."""
     return _partner(await services_of(request).agreements.partners.confirm(partner, confirmation.fingerprint))
 
 
-@router.get("/catalogue")
+@router.get("/catalogue", responses=problems(*BROKER))
 async def catalogue(request: Request) -> CatalogueView:
     """Other partners' datasets. Of a confirmed partner only what its confirmed key signed is shown."""
     services = services_of(request)
@@ -64,7 +65,7 @@ async def catalogue(request: Request) -> CatalogueView:
     return CatalogueView(datasets=tuple(sorted(offered, key=lambda entry: (entry.owner, entry.dataset))))
 
 
-@router.post("/agreements")
+@router.post("/agreements", responses=problems(404, *BROKER))
 async def propose(request: Request, draft: AgreementDraft) -> AgreementSummary:
     """Proposes an agreement to a confirmed partner: signed here first, then sent."""
     services = services_of(request)
@@ -79,14 +80,14 @@ async def agreements(request: Request) -> AgreementList:
     return AgreementList(agreements=tuple(_agreement(one, services.identity.partner) for one in known))
 
 
-@router.get("/agreements/{agreement}")
+@router.get("/agreements/{agreement}", responses=problems(404))
 async def agreement(request: Request, agreement: AgreementPath) -> AgreementSummary:
     """One agreement, to be read before it is signed."""
     services = services_of(request)
     return _agreement(await services.agreements.agreement(agreement), services.identity.partner)
 
 
-@router.post("/agreements/{agreement}/sign")
+@router.post("/agreements/{agreement}/sign", responses=problems(404, *BROKER))
 async def sign(request: Request, agreement: AgreementPath) -> AgreementSummary:
     """Signs a received agreement; sends it again when it did not go out."""
     services = services_of(request)

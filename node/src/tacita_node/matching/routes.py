@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-from tacita_node.access.gate import by_analyst, require_analyst
+from tacita_node.access.gate import sees_hits
+from tacita_node.access.openapi import BROKER, problems
 from tacita_node.matching.export import audit_export
 from tacita_node.matching.service import MatchService
 from tacita_node.problems import ProblemError
@@ -17,7 +18,7 @@ router = APIRouter(tags=["matches"])
 Match = Annotated[HexId, Path()]
 
 
-@router.post("/v1/matches", status_code=202)
+@router.post("/v1/matches", status_code=202, responses=problems(404, *BROKER))
 async def order(request: Request, order: MatchOrder) -> MatchSummary:
     """Starts a match and answers at once; how it goes is at /v1/matches/{match}."""
     return await _matches(request).order(order)
@@ -29,16 +30,21 @@ async def matches(request: Request) -> MatchList:
     return MatchList(matches=tuple(_shown(request, one) for one in await _matches(request).matches()))
 
 
-@router.get("/v1/matches/{match}")
+@router.get("/v1/matches/{match}", responses=problems(404))
 async def match(request: Request, match: Match) -> MatchSummary:
     """One match."""
     return _shown(request, await _matches(request).match(match))
 
 
-@router.get("/v1/matches/{match}/hits")
+@router.post("/v1/matches/{match}/cancel", responses=problems(404, 409))
+async def cancel(request: Request, match: Match) -> MatchSummary:
+    """Ends a match that runs. Both sides sign that it was aborted; 409 when it is over already."""
+    return _shown(request, await _matches(request).cancel(match))
+
+
+@router.get("/v1/matches/{match}/hits", responses=problems(404, 409))
 async def hits(request: Request, match: Match) -> Hits:
     """What the match found, once its closing is proven to be in the log. For analysts only."""
-    require_analyst(request)
     return await _matches(request).hits(match)
 
 
@@ -49,8 +55,8 @@ async def export(request: Request) -> AuditExport:
 
 
 def _shown(request: Request, match: MatchSummary) -> MatchSummary:
-    """The summary, for an auditor without the number of hits: that is what was found."""
-    return match if by_analyst(request) else match.model_copy(update={"hits": None})
+    """The summary, without the number of hits for whom that is not meant: that is what was found."""
+    return match if sees_hits(request) else match.model_copy(update={"hits": None})
 
 
 def _matches(request: Request) -> MatchService:

@@ -1,0 +1,105 @@
+"""The commands about tokens of the local API. They work on the database, also while the node runs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from tacita_node.config import NodeDirectory
+from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
+
+if TYPE_CHECKING:
+    from tacita_node.access.roles import Role
+    from tacita_node.access.tokens import ListedToken, Tokens
+
+MAX_NAME_CHARACTERS = 100
+DEFAULT_DAYS = 90
+
+T = TypeVar("T")
+
+
+def token(
+    directory: Directory,
+    role: Annotated[
+        list[str], typer.Option(help="analyst, approver, admin or auditor; repeat the option for several.")
+    ],
+    name: Annotated[str, typer.Option(help="Whose token it is, for the list.")] = "",
+    days: Annotated[int, typer.Option(help="For how many days it is good.", min=1, max=366)] = DEFAULT_DAYS,
+    as_json: AsJson = False,
+) -> None:
+    """Issue a token of the local API. It is shown this once; the node keeps a hash.
+
+    An analyst imports data, orders matches and reads hits. An approver signs agreements and confirms partners. An admin
+    publishes and withdraws data, proposes and revokes agreements, confirms partners. All of them and an auditor read
+    the rest. Example: tacita-node token ./bank --role analyst --name "desk 3"
+    """
+    roles = _roles(role)
+    if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+        fail(f"--name has at most {MAX_NAME_CHARACTERS} printable characters")
+    issued = _with_tokens(directory, lambda tokens: tokens.issue(*roles, name=name, days=days))
+    tell(as_json, {"token": issued.secret, "id": issued.id, "expires": issued.expires}, issued.secret)
+
+
+def tokens(directory: Directory, as_json: AsJson = False) -> None:
+    """List the tokens that were issued and not revoked: id, roles, end and name.
+
+    Example: tacita-node tokens ./bank
+    """
+    listed = _with_tokens(directory, lambda tokens: tokens.listed())
+    facts = [
+        {"id": one.id, "roles": list(one.roles), "issued": one.issued, "expires": one.expires, "name": one.name}
+        for one in listed
+    ]
+    tell(as_json, {"tokens": facts}, "\n".join(_line(one) for one in listed) or "No token has been issued.")
+
+
+def revoke_token(
+    directory: Directory,
+    token: Annotated[str, typer.Argument(metavar="ID", help="As in the list of tokens.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """End a token at once, also while the node runs.
+
+    Example: tacita-node revoke-token ./bank 0f3e491a6b1c22d7
+    """
+    if not _with_tokens(directory, lambda tokens: tokens.revoke(token)):
+        fail("no token has this id; see `tacita-node tokens`")
+    tell(as_json, {"revoked": token}, f"{token} is revoked.")
+
+
+def _roles(words: list[str]) -> "list[Role]":
+    from tacita_node.access.roles import Role
+
+    try:
+        return [Role(word) for word in words]
+    except ValueError:
+        fail(f"--role is one of: {', '.join(Role)}")
+
+
+def _line(token: "ListedToken") -> str:
+    end = datetime.fromtimestamp(token.expires, UTC).strftime("%Y-%m-%d")
+    return f"{token.id}  {', '.join(token.roles)}  until {end}  {token.name}".rstrip()
+
+
+def _with_tokens(directory: Directory, work: "Callable[[Tokens], Awaitable[T]]") -> T:
+    from tacita_node.access.tokens import Tokens, TooManyTokens
+    from tacita_node.clock import system_clock
+    from tacita_node.storage import Database, migrate
+
+    node = NodeDirectory(directory)
+    limit = settings_of(node).limits.tokens
+
+    async def run() -> T:
+        database = Database(node.database)
+        try:
+            return await work(Tokens(database, clock=system_clock, limit=limit))
+        finally:
+            await database.close()
+
+    migrate(node.database)
+    try:
+        return asyncio.run(run())
+    except TooManyTokens as error:
+        fail(str(error))

@@ -1,0 +1,46 @@
+"""What the commands of `tacita-node` share: their options, how they read settings, speak and fail."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from tacita_node.config import NodeDirectory
+
+if TYPE_CHECKING:
+    from tacita_node.config import Settings
+
+FAILED = 1
+"""Exit code when a command could not do its work; typer uses 2 for a wrong command line."""
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+def settings_of(node: NodeDirectory) -> "Settings":
+    """The node's settings; ends the command when there are none."""
+    from pydantic import ValidationError
+
+    from tacita_node.config import Settings
+
+    try:
+        return Settings.load(node)
+    except FileNotFoundError:
+        fail(f"{node.root} holds no node: run `tacita-node init` first")
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "config.toml"
+        fail(f"the settings are not acceptable: {where}: {first['msg']}")
+
+
+def tell(as_json: bool, facts: Mapping[str, object], text: str) -> None:
+    """Prints the result: for programs, or for people."""
+    typer.echo(json.dumps(facts) if as_json else text)
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the command with a sentence on standard error."""
+    typer.echo(f"tacita-node: {message}", err=True)
+    raise typer.Exit(FAILED)
