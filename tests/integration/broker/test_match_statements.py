@@ -11,7 +11,7 @@ from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.statements.match import Promise
 from tacita_protocol.statements.statement import verify_statement
-from tacita_protocol.statements.vocabulary import PartnerKind, ResultTo, Role
+from tacita_protocol.statements.vocabulary import PartnerKind, Role
 from tests.support.broker_harness import broker_at
 from tests.support.broker_match import ScriptedMatch, dataset_card, federation, match_request, requested
 from tests.support.broker_partner import Partner
@@ -124,7 +124,6 @@ REFUSED_REQUESTS = [
     pytest.param({"dataset": "hidden"}, 404, id="a dataset that this kind may not discover"),
     pytest.param({"epoch": 2}, 404, id="an epoch that is not published"),
     pytest.param({"normaliser": "account/2"}, 422, id="another normaliser"),
-    pytest.param({"result_to": ResultTo.OWNER}, 422, id="a result for the owner"),
     pytest.param({"agreement": digest_of(b"none")}, 422, id="an agreement that is not deposited"),
     pytest.param({"issued": 1, "expires": 2}, 422, id="expired"),
     pytest.param({"expires": 2_000_000_000}, 422, id="valid for years"),

@@ -13,7 +13,8 @@ from tacita_broker.agreements.service import AgreementService
 from tacita_broker.catalogue.service import CatalogueService
 from tacita_broker.config import Settings
 from tacita_broker.log.service import LogService
-from tacita_broker.matches.tables import MatchRow
+from tacita_broker.matches.tables import MatchRow, cardinality_key
+from tacita_broker.matches.terms import runs_asked
 from tacita_broker.partners.service import KnownPartner, PartnerService
 from tacita_broker.problems import conflict, not_found, refused, too_many
 from tacita_broker.storage import Database
@@ -22,7 +23,7 @@ from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest, Promise
 from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
-from tacita_protocol.statements.vocabulary import ResultTo
+from tacita_protocol.statements.vocabulary import Mode
 
 
 class Admission:
@@ -65,7 +66,7 @@ class Admission:
                     raise conflict("match-exists", "Another request has this match id.")
                 return PromiseBody(promise=known.promise), False
             self._log.require_trust()
-            await self._check(session, caller, request.body)
+            card = await self._check(session, caller, request.body)
             now = self._clock()
             promise = sign_statement(
                 Promise(match=request.body.match, request=request.digest, broker=self._settings.broker, issued=now),
@@ -78,17 +79,17 @@ class Admission:
                     responder=request.body.responder,
                     state=MatchState.REQUESTED.value,
                     received=now,
-                    units=request.body.padded_count,
+                    units=sum(run.receiver_count for run in runs_asked(request.body, card)),
+                    cardinality_of=_cardinality_of(request.body),
                     request=request.envelope,
                     promise=promise.envelope,
                 )
             )
         return PromiseBody(promise=promise.envelope), True
 
-    async def _check(self, session: AsyncSession, caller: KnownPartner, request: MatchRequest) -> None:
+    async def _check(self, session: AsyncSession, caller: KnownPartner, request: MatchRequest) -> DatasetCard:
+        """The card of the dataset that is asked about."""
         self._check_times(request)
-        if request.result_to is not ResultTo.REQUESTER:
-            raise refused("result-to", "This broker serves matches whose result goes to the requester only.")
         responder = await self._partners.approved_in(session, request.responder)
         card: Signed[DatasetCard] | None = None
         if responder is not None:
@@ -108,6 +109,7 @@ class Admission:
         )
         if (await session.execute(unfinished)).scalar_one() >= self._settings.open_matches_per_partner:
             raise too_many("too-many-matches", "This partner has too many matches that are not closed.")
+        return card.body
 
     def _check_times(self, request: MatchRequest) -> None:
         now, skew = self._clock(), self._settings.clock_skew_seconds
@@ -115,3 +117,7 @@ class Admission:
             raise refused("request-time", "The request is not valid at this time; compare the clocks.")
         if request.expires - request.issued > self._settings.request_seconds:
             raise refused("request-time", f"A request is valid for at most {self._settings.request_seconds} seconds.")
+
+
+def _cardinality_of(request: MatchRequest) -> str | None:
+    return cardinality_key(request.dataset, request.epoch) if request.mode is Mode.CARDINALITY else None

@@ -10,7 +10,8 @@ from tacita_broker.agreements.service import AgreementService
 from tacita_broker.catalogue.service import CatalogueService
 from tacita_broker.config import Settings
 from tacita_broker.log.store import queue_entry
-from tacita_broker.matches.tables import MatchRow, opening_reference
+from tacita_broker.matches.tables import MatchRow, cardinality_key, opening_reference
+from tacita_broker.matches.terms import terms_of
 from tacita_broker.partners.service import PartnerService
 from tacita_broker.storage import Database
 from tacita_policies.decision import Decision, DecisionPoint, Entrypoint
@@ -32,8 +33,6 @@ HISTORY_SECONDS = 30 * 24 * 3600
 """The window of a policy's history."""
 
 _GONE = Reason(code="not-available", message="The partner or its dataset is no longer available.")
-_NO_WAY = Reason(code="no-way", message="None of the engines and modes that the request offers is permitted here.")
-_TOO_LARGE = Reason(code="too-many-elements", message="The request has more elements than are permitted in one match.")
 
 
 class DecisionMaker:
@@ -99,35 +98,42 @@ class DecisionMaker:
             MatchRow.received > now - HISTORY_SECONDS,
         )
         matches, units = (await session.execute(earlier)).one()
+        answered = select(func.count()).where(
+            MatchRow.requester == body.requester,
+            MatchRow.responder == body.responder,
+            MatchRow.granted.is_(True),
+            MatchRow.cardinality_of == cardinality_key(body.dataset, body.epoch),
+        )
+        counted = (await session.execute(answered)).scalar_one()
         return match_input(
             body,
             requester=requester.card.body,
             responder=responder.card.body,
             dataset=card.body,
             agreement=None if agreement is None else agreement.body,
-            history=History(matches_30d=_counted(matches), units_30d=_counted(units)),
+            history=History(
+                matches_30d=_counted(matches), units_30d=_counted(units), cardinality_epoch=_counted(counted)
+            ),
             time=now,
         )
 
     def _granted(
         self, request: Signed[MatchRequest], card: DatasetCard, verdict: Decision
     ) -> Signed[Grant] | Signed[Denial]:
-        """A grant, unless the policy's obligations leave no way to carry it out."""
-        body, obligations = request.body, verdict.obligations
-        engine = next((engine for engine in body.engines if engine in obligations.engines), None)
-        if engine is None or body.mode not in obligations.modes or body.result_to not in obligations.result_to:
-            return self._denial(request, (_NO_WAY,))
-        if body.padded_count > obligations.max_elements:
-            return self._denial(request, (_TOO_LARGE,))
+        """A grant, unless what is permitted leaves no way to carry it out."""
+        body = request.body
+        terms = terms_of(body, card, verdict.obligations)
+        if isinstance(terms, Reason):
+            return self._denial(request, (terms,))
         now = self._clock()
-        finish = now + min(obligations.expires_in, self._settings.match_seconds)
+        finish = now + min(terms.obligations.expires_in, self._settings.match_seconds)
         grant = Grant(
             match=body.match,
             request=request.digest,
             broker=self._settings.broker,
             policy=self._point.digest,
-            obligations=obligations,
-            engine=engine,
+            obligations=terms.obligations,
+            engine=terms.engine,
             normaliser=body.normaliser,
             requester_count=body.padded_count,
             responder_count=card.padded_size,

@@ -22,7 +22,9 @@ class MatchRow(Base):
     state: Mapped[str] = mapped_column(Text)
     received: Mapped[int]
     units: Mapped[int]
-    """Padded count of the request."""
+    """What the receivers can evaluate: the sum of their padded counts over the runs."""
+    cardinality_of: Mapped[str | None] = mapped_column(Text)
+    """The dataset's epoch (`cardinality_key`) in mode cardinality, whose answers policies count; else null."""
     deadline: Mapped[int | None]
     """Unix seconds at which the broker acts by itself: latest acceptance, latest receipt, a denial's closing."""
 
@@ -51,6 +53,11 @@ def visible_to(row: MatchRow, partner: str) -> bool:
     if partner == row.requester:
         return True
     return partner == row.responder and row.granted is True and row.opening is not None
+
+
+def cardinality_key(dataset: str, epoch: int) -> str:
+    """One epoch of a dataset of the match's responder."""
+    return f"{dataset}/{epoch}"
 
 
 def opening_reference(match: str) -> str:
