@@ -34,7 +34,7 @@ async def test_a_peer_that_answers_nonsense_gains_nothing(federation: MatchFeder
     rogue = RogueResponder(federation.ngo, match)
     await rogue.confirm()
     await rogue.receive()
-    rogue.session.send_message(message, final=True)
+    rogue.session.send_message(message, run=0, partition=0, final=True)
     await rogue.send()
     summary = await bank.ended(match)
     assert (summary.state, summary.outcome, summary.hits) == ("aborted", "aborted", None)

@@ -112,7 +112,7 @@ class AuditCase:
 
     def _opened(self) -> tuple[SessionPair, Json]:
         pair, match = self._granted()
-        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10)
+        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=1, now=NOW + 10)
         acceptance = take(pair.responder, MessageKind.ACCEPTANCE)
         pair.requester.receive(MessageKind.ACCEPTANCE, acceptance.data, NOW + 11)
         opening = take(pair.requester, MessageKind.OPEN)
@@ -122,9 +122,9 @@ class AuditCase:
     def _completed(self) -> Json:
         pair, match = self._opened()
         pair.messages()
-        pair.requester.send_message(b"blinded elements", final=True)
-        pair.responder.send_message(b"setup", final=False)
-        pair.responder.send_message(b"response", final=True)
+        pair.requester.send_message(b"blinded elements", run=0, partition=0, final=True)
+        pair.responder.send_message(b"setup", run=0, partition=0, final=False)
+        pair.responder.send_message(b"response", run=0, partition=0, final=True)
         pair.messages()
         pair.requester.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 40)
         pair.responder.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 50)

@@ -63,17 +63,16 @@ class RogueResponder:
             services,
             peer=asked.requester,
             peer_key=VerifyKey.from_text(peer.body.signing_key),
-            sender_count=granted.responder_count,
+            responder_count=granted.responder_count,
+            responder_engines=asked.engines,
             custody=await services.custody.salted_head(),
-            max_message_bytes=longest_message(
-                asked.engines, receiver_count=asked.padded_count, sender_count=granted.responder_count
-            ),
+            max_message_bytes=longest_message(asked, responder_count=granted.responder_count),
         )
         self._session = ResponderSession(context, view.request)
         data = view.decision.model_dump_json().encode()
         self.session.receive(MessageKind.DECISION, data, system_clock())
         digest = services.decision_point.digest
-        self.session.accept(policy=digest, obligations=granted.obligations, now=system_clock())
+        self.session.accept(policy=digest, obligations=granted.obligations, partitions=1, now=system_clock())
         message = self.session.send()
         assert message is not None
         await self._broker.send_statement(self._match, "acceptance", message.data.decode())

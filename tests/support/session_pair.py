@@ -9,15 +9,19 @@ from tacita_protocol.crypto.digest import Digest, digest_of
 from tacita_protocol.crypto.keys import SealingKey
 from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.psi.engines import engine_named
+from tacita_protocol.psi.partition import partitions_for
 from tacita_protocol.session import (
     Event,
     MessageKind,
     Outgoing,
     RequesterSession,
     ResponderSession,
+    Run,
     SessionContext,
     State,
 )
+from tacita_protocol.session.runs import evaluated
 from tacita_protocol.statements.acceptance import Refusal
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.logged import Outcome, closing_items, opening_items, outcome_of
@@ -26,7 +30,7 @@ from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.receipt import Receipt, Software
 from tacita_protocol.statements.statement import Signed, digest_or_none, sign_statement, verify_statement
-from tacita_protocol.statements.vocabulary import Mode, ResultTo
+from tacita_protocol.statements.vocabulary import Mode, ResultTo, Role
 from tests.support.memory_log import MemoryLog, key_named
 
 NOW = 1_800_000_000
@@ -38,10 +42,10 @@ POLICY = digest_of(b"policy bundle")
 COUNT = 128
 
 OBLIGATIONS = Obligations(
-    modes=(Mode.INTERSECTION,),
+    modes=tuple(Mode),
     engines=("vole", "ecdh"),
-    result_to=(ResultTo.REQUESTER,),
-    max_elements=26_000,
+    result_to=tuple(ResultTo),
+    max_elements=2**22,
     suppress_below=0,
     round_to=1,
     labels=(),
@@ -78,6 +82,8 @@ def match_request(ephemeral: SealingKey, **changes: Any) -> Signed[MatchRequest]
         "issued": NOW,
         "expires": NOW + 300,
     }
+    if changes.get("result_to", ResultTo.REQUESTER) is not ResultTo.REQUESTER:
+        fields["sender_decision"] = SENDER_DECISION
     return sign_statement(MatchRequest(**fields | changes), key_named(BANK))
 
 
@@ -86,6 +92,7 @@ class MemoryBroker:
     """Decides, logs and closes; every part of what it says can be replaced by a lie."""
 
     log: MemoryLog = field(default_factory=lambda: MemoryLog(witnesses=(BANK, NGO), threshold=2, now=NOW))
+    responder_count: int = COUNT
 
     def grant(self, request: Signed[MatchRequest], *, signer: str = BROKER, **changes: Any) -> Signed[Grant]:
         """A grant for this request, or one that deviates in the named fields."""
@@ -98,7 +105,7 @@ class MemoryBroker:
             "engine": "ecdh",
             "normaliser": request.body.normaliser,
             "requester_count": request.body.padded_count,
-            "responder_count": COUNT,
+            "responder_count": self.responder_count,
             "issued": NOW + 1,
             "start_before": NOW + 601,
             "finish_before": NOW + 3601,
@@ -177,11 +184,13 @@ class SessionPair:
         *,
         max_message_bytes: int = 4 * 1024 * 1024,
         request: dict[str, Any] | None = None,
+        responder_engines: tuple[str, ...] = ("ecdh", "vole"),
     ) -> None:
         self.broker = broker or MemoryBroker()
         self.ephemeral = SealingKey.generate()
         self.request = match_request(self.ephemeral, **request or {})
         self._max_message_bytes = max_message_bytes
+        self._responder_engines = responder_engines
         self.requester = RequesterSession(self.context(BANK, NGO), self.request, self.ephemeral)
         self.responder = ResponderSession(self.context(NGO, BANK), self.request.envelope)
         self.grant = self.broker.grant(self.request)
@@ -198,7 +207,8 @@ class SessionPair:
             "trust": self.broker.log.trust,
             "software": (Software(name="tacita", version="0.1.0"),),
             "max_message_bytes": self._max_message_bytes,
-            "sender_count": COUNT,
+            "responder_count": self.broker.responder_count,
+            "responder_engines": self._responder_engines,
             "custody": CUSTODY,
         }
         return SessionContext(**fields | changes)
@@ -223,6 +233,39 @@ class SessionPair:
                 return self
         raise AssertionError("not a state on the honest way")
 
+    @property
+    def partitions(self) -> int:
+        """The number of partitions that follows from the granted counts."""
+        return partitions_for(
+            engine_named("ecdh"),
+            self.request.body.mode,
+            requester_count=self.grant.body.requester_count,
+            responder_count=self.grant.body.responder_count,
+        )
+
+    @property
+    def charged(self) -> int:
+        """What both receipts of a completed match state."""
+        return sum(evaluated(run, self.partitions) for run in self.requester.runs)
+
+    def session_of(self, role: Role) -> RequesterSession | ResponderSession:
+        """The session of this side."""
+        return self.requester if role is Role.REQUESTER else self.responder
+
+    def play(self, run: Run) -> list[Event]:
+        """A whole run as an engine would speak in it: one message of the receiver and two of the sender in each
+        partition; what both sides reported."""
+        receiver, sender = self.session_of(run.receiver), self.session_of(run.sender)
+        events: list[Event] = []
+        for partition in range(self.partitions):
+            final = partition == self.partitions - 1
+            receiver.send_message(b"blinded elements", run=run.number, partition=partition, final=final)
+            events += self.messages()
+            sender.send_message(b"setup", run=run.number, partition=partition, final=False)
+            sender.send_message(b"response", run=run.number, partition=partition, final=final)
+            events += self.messages()
+        return events
+
     def messages(self) -> list[Event]:
         """Deliver every queued frame of both sides to the other; what the receivers reported."""
         events: list[Event] = []
@@ -238,7 +281,7 @@ class SessionPair:
         self.responder.receive(MessageKind.DECISION, data, NOW + 3)
 
     def _to_accepted(self) -> None:
-        self.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10)
+        self.responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=self.partitions, now=NOW + 10)
         acceptance = take(self.responder, MessageKind.ACCEPTANCE)
         self.requester.receive(MessageKind.ACCEPTANCE, acceptance.data, NOW + 11)
 
@@ -250,14 +293,12 @@ class SessionPair:
         self.messages()
 
     def _to_matching(self) -> None:
-        self.requester.send_message(b"blinded elements", final=True)
-        self.responder.send_message(b"setup", final=False)
-        self.responder.send_message(b"response", final=True)
-        self.messages()
+        for run in self.requester.runs:
+            self.play(run)
 
     def _to_closing(self) -> None:
-        self.requester.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 40)
-        self.responder.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 50)
+        self.requester.finish(elements_charged=self.charged, custody=CUSTODY, now=NOW + 40)
+        self.responder.finish(elements_charged=self.charged, custody=CUSTODY, now=NOW + 50)
 
 
 def take(session: RequesterSession | ResponderSession, kind: MessageKind) -> Outgoing:

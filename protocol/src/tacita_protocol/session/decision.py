@@ -3,14 +3,16 @@
 from tacita_protocol.api import MAX_BODY_BYTES, LoggedDecision
 from tacita_protocol.crypto.dsse import payload_type_of
 from tacita_protocol.errors import PeerViolation, ProofInvalid
+from tacita_protocol.psi.engines import engine_named, negotiate
+from tacita_protocol.psi.partition import check_partitions
 from tacita_protocol.session.events import Denied, Granted
+from tacita_protocol.session.runs import Run, evaluated, runs_of
 from tacita_protocol.session.states import MAX_CLOCK_SKEW, SessionContext
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.logged import opening_items
 from tacita_protocol.statements.match import MatchRequest
-from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.obligations import Obligations, strictest
 from tacita_protocol.statements.statement import Signed, parse_part, payload_type, verify_statement
-from tacita_protocol.statements.vocabulary import ResultTo
 from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry
 
 
@@ -39,8 +41,13 @@ def verify_decision(
     return Granted(request, grant)
 
 
-def check_allowed(obligations: Obligations, *, request: MatchRequest, grant: Grant) -> None:
-    """The match as granted is one that `obligations` allow. Raises `PeerViolation`.
+def granted_runs(request: MatchRequest, grant: Grant) -> tuple[Run, ...]:
+    """The runs of the match that was requested and granted."""
+    return runs_of(request.result_to, requester_count=grant.requester_count, responder_count=grant.responder_count)
+
+
+def check_allowed(obligations: Obligations, *, request: MatchRequest, grant: Grant, partitions: int = 1) -> None:
+    """The match as granted, cut into so many partitions, is one that `obligations` allow. Raises `PeerViolation`.
 
     No statement of this version shows an approval, so a match that demands one is not allowed.
     """
@@ -50,10 +57,26 @@ def check_allowed(obligations: Obligations, *, request: MatchRequest, grant: Gra
         raise PeerViolation("the obligations do not allow this receiver", field="obligations.result_to")
     if grant.engine not in obligations.engines:
         raise PeerViolation("the obligations do not allow this engine", field="obligations.engines")
-    if grant.requester_count > obligations.max_elements:
+    if any(evaluated(run, partitions) > obligations.max_elements for run in granted_runs(request, grant)):
         raise PeerViolation("the obligations allow fewer elements", field="obligations.max_elements")
     if obligations.approvals:
         raise PeerViolation("the obligations demand approvals, which nobody can show", field="obligations.approvals")
+
+
+def check_accepted(obligations: Obligations, *, request: MatchRequest, grant: Grant, partitions: int) -> None:
+    """The responder may accept this grant with `obligations` of its own and so many partitions.
+
+    Raises `PeerViolation`, `LimitExceeded` for counts that the engine cannot take, or `MalformedMessage` for an engine
+    that this version does not have.
+    """
+    check_partitions(
+        engine_named(grant.engine),
+        request.mode,
+        partitions,
+        requester_count=grant.requester_count,
+        responder_count=grant.responder_count,
+    )
+    check_allowed(strictest(grant.obligations, obligations), request=request, grant=grant, partitions=partitions)
 
 
 def _check_about(said: Grant | Denial, *, context: SessionContext, request: Signed[MatchRequest], now: int) -> None:
@@ -84,19 +107,28 @@ def _check_logged(
 
 
 def _check_grant(grant: Grant, *, context: SessionContext, request: MatchRequest, now: int) -> None:
-    if request.result_to is not ResultTo.REQUESTER:
-        raise PeerViolation("this version serves results to the requester only", field="result_to")
     if grant.issued > request.expires:
         raise PeerViolation("the grant was given after the request had expired", field="issued")
     if now >= grant.start_before:
         raise PeerViolation("the grant has expired", field="start_before")
     if grant.normaliser != request.normaliser:
         raise PeerViolation("not the normaliser of the request", field="normaliser")
-    first_common = next((name for name in request.engines if name in grant.obligations.engines), None)
-    if grant.engine != first_common:
-        raise PeerViolation("not the requester's first engine among the allowed ones", field="engine")
+    # What the requester's node demands for its set binds the broker's decision, and so everything after it.
+    if request.sender_decision:
+        demanded = request.sender_decision.obligations
+        if strictest(grant.obligations, demanded) != grant.obligations:
+            raise PeerViolation("less is demanded than the requester demands for its own set", field="obligations")
+    engine = negotiate(
+        request.engines,
+        offered=context.responder_engines,
+        permitted=grant.obligations.engines,
+        mode=request.mode,
+        result_to=request.result_to,
+    )
+    if grant.engine != engine:
+        raise PeerViolation("not the requester's first engine among those that can serve", field="engine")
     if grant.requester_count != request.padded_count:
         raise PeerViolation("not the count of the request", field="requester_count")
-    if grant.responder_count != context.sender_count:
+    if grant.responder_count != context.responder_count:
         raise PeerViolation("not the count of the dataset's card", field="responder_count")
     check_allowed(grant.obligations, request=request, grant=grant)

@@ -54,14 +54,18 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class EngineMessage:
-    """One whole message of the peer's engine."""
+    """One whole message of the peer's engine, and where it belongs."""
 
     data: bytes = field(repr=False)
+    run: int
+    partition: int
 
 
 @dataclass(frozen=True)
 class PeerFinished:
-    """The message before was the peer's last."""
+    """The message before was the peer's last of this run."""
+
+    run: int
 
 
 @dataclass(frozen=True)

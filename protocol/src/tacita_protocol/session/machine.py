@@ -9,26 +9,22 @@ from tacita_protocol.crypto.frames import Direction
 from tacita_protocol.errors import PeerViolation, ProtocolError
 from tacita_protocol.session.channel import Channel, TranscriptPair
 from tacita_protocol.session.closing import MatchFacts, verify_closing
+from tacita_protocol.session.decision import granted_runs
 from tacita_protocol.session.events import Closed, Confirmed, EngineMessage, Event, PeerFinished
 from tacita_protocol.session.keys import SessionKeys
+from tacita_protocol.session.runs import Run
 from tacita_protocol.session.states import MessageKind, Outgoing, SessionContext, State
 from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.match import MatchRequest
-from tacita_protocol.statements.receipt import (
-    TIME_GRAIN,
-    FrameCounts,
-    Receipt,
-    ReceiptStatus,
-    Transcripts,
-)
+from tacita_protocol.statements.receipt import TIME_GRAIN, Receipt, ReceiptStatus
 from tacita_protocol.statements.statement import Signed, digest_or_none, sign_statement
 from tacita_protocol.statements.vocabulary import Role
 
-_RUNNING = frozenset((State.REQUESTED, State.GRANTED, State.ACCEPTED, State.OPEN, State.CONFIRMED, State.MATCHING))
-"""States that an abort ends with a receipt."""
 FRAME_STATES = frozenset((State.OPEN, State.CONFIRMED, State.MATCHING))
-_CLOSABLE = frozenset(State) - {State.NEW, State.REQUESTED, State.CLOSED}
+_RUNNING = FRAME_STATES | {State.REQUESTED, State.AWAITING_APPROVAL, State.GRANTED, State.ACCEPTED}
+"""States that an abort ends with a receipt."""
+_CLOSABLE = frozenset(State) - {State.NEW, State.REQUESTED, State.AWAITING_APPROVAL, State.CLOSED}
 
 
 class MatchSession:
@@ -75,6 +71,18 @@ class MatchSession:
         return self._channel.session_id
 
     @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that were granted, in their order. `RuntimeError` before the grant."""
+        return granted_runs(self._request.body, self._require_grant().body)
+
+    @property
+    def partitions(self) -> int:
+        """Into how many partitions each run is cut. `RuntimeError` before the acceptance."""
+        if self._acceptance is None:
+            raise RuntimeError("the session has no acceptance in this state")
+        return self._acceptance.body.partitions
+
+    @property
     def receipt(self) -> Signed[Receipt] | None:
         """This side's own receipt, once it is signed."""
         return self._receipt
@@ -118,12 +126,11 @@ class MatchSession:
             self._state = State.OPEN
         return outgoing
 
-    def send_message(self, data: bytes, *, final: bool) -> None:
-        """Queue one message of the engine; `final` marks this side's last. Only once the peer has confirmed."""
+    def send_message(self, data: bytes, *, run: int, partition: int, final: bool) -> None:
+        """Queue one message of the engine; `final` marks this side's last of the run (rule 6). Only once the peer has
+        confirmed."""
         channel = self._require_channel(State.CONFIRMED, State.MATCHING)
-        if channel.finished:
-            raise RuntimeError("this side has sent its final message")
-        self._outbox.extend(channel.seal_message(data, final=final))
+        self._outbox.extend(channel.seal_message(data, run=run, partition=partition, final=final))
         self._state = State.MATCHING
 
     def record_charge(self, elements: int) -> None:
@@ -138,8 +145,8 @@ class MatchSession:
         `custody` is SHA-256(salt || custody head) from before the match's result.
         """
         channel = self._require_channel(State.MATCHING)
-        if not (channel.finished and channel.peer_finished):
-            raise RuntimeError("a match is finished by both sides' final messages")
+        if not channel.finished:
+            raise RuntimeError("a match is finished by both sides' final messages of its last run")
         self._charged = elements_charged
         self._queue_receipt(now, custody, step=None)
         self._forget()
@@ -187,6 +194,8 @@ class MatchSession:
             direction=Direction(self.role.value),
             transcripts=self._transcripts,
             max_message_bytes=self._context.max_message_bytes,
+            runs=len(self.runs),
+            partitions=self.partitions,
         )
         self._forget_secrets()
         self._outbox.append(self._channel.seal_confirmation())
@@ -202,9 +211,9 @@ class MatchSession:
         self._state = State.MATCHING
         if received is None:
             return []
-        events: list[Event] = [EngineMessage(received.data)]
+        events: list[Event] = [EngineMessage(received.data, received.run, received.partition)]
         if received.final:
-            events.append(PeerFinished())
+            events.append(PeerFinished(received.run))
         return events
 
     def _take_closing(self, data: bytes, now: int) -> list[Event]:
@@ -244,12 +253,8 @@ class MatchSession:
             grant=digest_or_none(self._grant),
             acceptance=digest_or_none(self._acceptance),
             open=digest_or_none(self._open),
-            transcripts=Transcripts(
-                requester=self._transcripts.requester.hexdigest, responder=self._transcripts.responder.hexdigest
-            ),
-            frames=FrameCounts(
-                requester=self._transcripts.requester.frames, responder=self._transcripts.responder.frames
-            ),
+            transcripts=self._transcripts.heads,
+            frames=self._transcripts.frames,
             elements_charged=self._charged,
             status=ReceiptStatus.COMPLETED if step is None else ReceiptStatus.ABORTED,
             step=step and step.value,

@@ -7,7 +7,7 @@ from tacita_protocol.crypto.keys import SealingKey, SealingPublicKey
 from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.errors import PeerViolation
 from tacita_protocol.session.closing import verify_refusal
-from tacita_protocol.session.decision import check_allowed, verify_decision
+from tacita_protocol.session.decision import check_accepted, verify_decision
 from tacita_protocol.session.events import Accepted, Denied, Event, Refused
 from tacita_protocol.session.keys import SECRET_BYTES, derive_keys, seal_secret, unseal_secret
 from tacita_protocol.session.machine import FRAME_STATES, MatchSession
@@ -15,9 +15,8 @@ from tacita_protocol.session.states import MAX_CLOCK_SKEW, MessageKind, SessionC
 from tacita_protocol.statements.acceptance import Acceptance, Open
 from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.match import MatchRequest
-from tacita_protocol.statements.obligations import strictest
 from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
-from tacita_protocol.statements.vocabulary import ResultTo, Role
+from tacita_protocol.statements.vocabulary import Role
 
 
 class RequesterSession(MatchSession):
@@ -29,7 +28,7 @@ class RequesterSession(MatchSession):
 
     role = Role.REQUESTER
     _TAKES: ClassVar[Mapping[MessageKind, frozenset[State]]] = {
-        MessageKind.DECISION: frozenset((State.REQUESTED,)),
+        MessageKind.DECISION: frozenset((State.REQUESTED, State.AWAITING_APPROVAL)),
         MessageKind.ACCEPTANCE: frozenset((State.GRANTED,)),
         MessageKind.REFUSAL: frozenset((State.GRANTED,)),
         MessageKind.FRAME: FRAME_STATES,
@@ -41,11 +40,17 @@ class RequesterSession(MatchSession):
             raise ValueError("the request is not between this partner and this peer")
         if said.ephemeral_key != ephemeral.public_key.text:
             raise ValueError("the request names another ephemeral key")
-        if said.result_to is not ResultTo.REQUESTER:
-            raise ValueError("this version serves results to the requester only")
         super().__init__(context, request, State.NEW)
         self._ephemeral: SealingKey | None = ephemeral
         self._queue(MessageKind.REQUEST, request.envelope)
+
+    def await_approval(self) -> None:
+        """Note that people must approve before the broker decides.
+
+        The broker's word for it is unsigned: it changes what a person is shown, and nothing that the session does.
+        """
+        self._require(State.REQUESTED)
+        self._state = State.AWAITING_APPROVAL
 
     def _take_statement(self, kind: MessageKind, data: bytes, now: int) -> list[Event]:
         if kind is MessageKind.DECISION:
@@ -74,9 +79,8 @@ class RequesterSession(MatchSession):
         if said.grant != grant.digest:
             raise PeerViolation("another grant was accepted", field="grant")
         self._check_accepted_in_time(grant.body, said.issued, now)
-        # 2. What both sides demand still allows the match (rule 4).
-        obligations = strictest(grant.body.obligations, said.obligations)
-        check_allowed(obligations, request=self._request.body, grant=grant.body)
+        # 2. It is cut as its counts demand, and what both sides demand still allows it (rule 4).
+        check_accepted(said.obligations, request=self._request.body, grant=grant.body, partitions=said.partitions)
         # 3. The secret was sealed by the peer for this match.
         if self._ephemeral is None:
             raise RuntimeError("the ephemeral key is gone")

@@ -6,15 +6,15 @@ from typing import ClassVar
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.keys import SealingKey, SealingPublicKey
 from tacita_protocol.crypto.randomness import random_bytes
-from tacita_protocol.errors import PeerViolation
-from tacita_protocol.session.decision import check_allowed, verify_decision
+from tacita_protocol.errors import PeerViolation, ProtocolError
+from tacita_protocol.session.decision import check_accepted, verify_decision
 from tacita_protocol.session.events import Denied, Event, Opened
 from tacita_protocol.session.keys import SECRET_BYTES, derive_keys, seal_secret, unseal_secret
 from tacita_protocol.session.machine import FRAME_STATES, MatchSession
 from tacita_protocol.session.states import MAX_CLOCK_SKEW, MessageKind, SessionContext, State
 from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.match import MatchRequest
-from tacita_protocol.statements.obligations import Obligations, strictest
+from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import sign_statement, verify_statement
 from tacita_protocol.statements.vocabulary import Role
@@ -45,11 +45,12 @@ class ResponderSession(MatchSession):
         self._ephemeral: SealingKey | None = None
         self._secret: bytes | None = None
 
-    def accept(self, *, policy: Digest, obligations: Obligations, now: int) -> None:
+    def accept(self, *, policy: Digest, obligations: Obligations, partitions: int, now: int) -> None:
         """Agree: seal this side's secret and queue the signed acceptance.
 
-        `policy` is the digest of the own policy bundle and `obligations` what it demands; `ValueError` if they do
-        not allow what was granted (refuse instead). Raises `PeerViolation`, and ends the session, when the grant has
+        `policy` is the digest of the own policy bundle and `obligations` what it demands; `partitions` are those that
+        follow from the counts (`psi.partition.partitions_for`). `ValueError` if they do not allow what was granted
+        (refuse instead). Raises `PeerViolation`, and ends the session, when the grant has
         expired meanwhile.
         """
         self._require(State.GRANTED)
@@ -58,8 +59,8 @@ class ResponderSession(MatchSession):
             self._end(now, self._context.custody)
             raise PeerViolation("the grant expired before it was accepted", field="start_before")
         try:
-            check_allowed(strictest(grant.body.obligations, obligations), request=self._request.body, grant=grant.body)
-        except PeerViolation as error:
+            check_accepted(obligations, request=self._request.body, grant=grant.body, partitions=partitions)
+        except ProtocolError as error:
             raise ValueError("the own obligations do not allow what was granted: refuse it") from error
         self._ephemeral = SealingKey.generate()
         self._secret = random_bytes(SECRET_BYTES)
@@ -70,7 +71,7 @@ class ResponderSession(MatchSession):
                 responder=self._context.partner,
                 policy=policy,
                 obligations=obligations,
-                partitions=1,
+                partitions=partitions,
                 ephemeral_key=self._ephemeral.public_key.text,
                 sealed_secret=seal_secret(
                     self._secret,

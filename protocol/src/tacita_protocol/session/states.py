@@ -18,6 +18,7 @@ class State(StrEnum):
 
     NEW = "new"
     REQUESTED = "requested"
+    AWAITING_APPROVAL = "awaiting-approval"
     GRANTED = "granted"
     DENIED = "denied"
     ACCEPTED = "accepted"
@@ -57,9 +58,10 @@ class SessionContext:
     """Who talks to whom, whom they trust, and the limits.
 
     `peer_key` comes from the card that was confirmed out of band, `broker_key` from the invitation; neither from
-    the broker's answers. `sender_count` is the padded size on the dataset's card: the grant must repeat it.
-    `max_message_bytes` bounds one engine message of the peer. `custody` is the salted custody head from before the
-    match; a receipt for a session that bad data ends cites it.
+    the broker's answers. `responder_count` is the padded size on the dataset's card, which the grant must repeat, and
+    `responder_engines` are the engines on that card, among which the grant chooses. `max_message_bytes` bounds one
+    engine message of the peer. `custody` is the salted custody head from before the match; a receipt for a session
+    that bad data ends cites it.
     """
 
     partner: PartnerId
@@ -71,7 +73,8 @@ class SessionContext:
     trust: TrustPolicy
     software: tuple[Software, ...]
     max_message_bytes: int
-    sender_count: int
+    responder_count: int
+    responder_engines: tuple[str, ...]
     custody: Digest
 
     @property

@@ -52,7 +52,7 @@ def test_a_match_from_request_to_release() -> None:
     assert responder.receive(MessageKind.DECISION, decision, NOW + 2) == [Granted(pair.request, pair.grant)]
     assert pair.states() == (State.GRANTED, State.GRANTED)
 
-    responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10)
+    responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=1, now=NOW + 10)
     acceptance = take(responder, MessageKind.ACCEPTANCE)
     assert pair.states() == (State.GRANTED, State.ACCEPTED)
     verified = verify_statement(Acceptance, acceptance.data, key_named(NGO).verify_key)
@@ -72,15 +72,15 @@ def test_a_match_from_request_to_release() -> None:
     assert pair.states() == (State.CONFIRMED, State.CONFIRMED)
     assert responder.session_id == session_id
 
-    requester.send_message(b"request", final=True)
-    responder.send_message(b"setup", final=False)
-    responder.send_message(b"", final=True)
+    requester.send_message(b"request", run=0, partition=0, final=True)
+    responder.send_message(b"setup", run=0, partition=0, final=False)
+    responder.send_message(b"", run=0, partition=0, final=True)
     assert pair.messages() == [
-        EngineMessage(b"request"),
-        PeerFinished(),
-        EngineMessage(b"setup"),
-        EngineMessage(b""),
-        PeerFinished(),
+        EngineMessage(b"request", 0, 0),
+        PeerFinished(0),
+        EngineMessage(b"setup", 0, 0),
+        EngineMessage(b"", 0, 0),
+        PeerFinished(0),
     ]
     assert pair.states() == (State.MATCHING, State.MATCHING)
 
@@ -117,12 +117,12 @@ def test_receipts_state_the_same_facts_and_coarse_times() -> None:
 def test_a_long_message_travels_in_full_frames() -> None:
     pair = SessionPair().reach(State.CONFIRMED)
     message = bytes(2 * PIECE_BYTES) + b"tail"
-    pair.requester.send_message(message, final=True)
+    pair.requester.send_message(message, run=0, partition=0, final=True)
     frames = drain(pair.requester)
     assert [frame.sequence for frame in frames] == [1, 2, 3]
     assert [len(frame.data) for frame in frames[:2]] == [MAX_FRAME_BYTES, MAX_FRAME_BYTES]
     events = [pair.responder.receive(frame.kind, frame.data, NOW + 30) for frame in frames]
-    assert events == [[], [], [EngineMessage(message), PeerFinished()]]
+    assert events == [[], [], [EngineMessage(message, 0, 0), PeerFinished(0)]]
 
 
 def test_a_denial_closes_without_receipts() -> None:

@@ -9,15 +9,18 @@ import pytest
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.errors import MalformedMessage, PeerViolation, ProofInvalid, ProtocolError, SignatureInvalid
 from tacita_protocol.session import MessageKind, RequesterSession, ResponderSession, State
+from tacita_protocol.statements.match import SenderDecision
+from tacita_protocol.statements.obligations import strictest
 from tacita_protocol.statements.receipt import ReceiptStatus
-from tacita_protocol.statements.vocabulary import ResultTo
+from tacita_protocol.statements.vocabulary import Mode, ResultTo, Role
 from tests.support.memory_log import INDEPENDENT_WITNESSES, MemoryLog
 from tests.support.session_pair import (
     BANK,
+    COUNT,
     NGO,
     NOW,
     OBLIGATIONS,
-    SENDER_DECISION,
+    POLICY,
     MemoryBroker,
     SessionPair,
     drain,
@@ -182,17 +185,90 @@ def test_a_denial_needs_its_entry_too() -> None:
         pair.requester.receive(MessageKind.DECISION, data, NOW + 2)
 
 
-def test_a_result_for_the_owner_is_not_served() -> None:
-    with pytest.raises(ValueError, match="requester only"):
-        SessionPair(request={"result_to": ResultTo.OWNER, "sender_decision": SENDER_DECISION})
-    pair = SessionPair()
-    request = match_request(pair.ephemeral, result_to=ResultTo.BOTH, sender_decision=SENDER_DECISION)
-    responder = ResponderSession(pair.context(NGO, BANK), request.envelope)
-    obligations = OBLIGATIONS.model_copy(update={"result_to": (ResultTo.BOTH,)})
-    data = pair.broker.decide(request, pair.broker.grant(request, obligations=obligations))
+# Lies about a match that tests the requester's set: its own node's demands travel in the request.
+DEMANDED = OBLIGATIONS.model_copy(update={"suppress_below": 5, "max_elements": 2**20, "engines": ("ecdh",)})
+TESTED: dict[str, tuple[dict[str, Any], str | None]] = {
+    "as demanded": ({"obligations": strictest(OBLIGATIONS, DEMANDED)}, None),
+    "more than demanded": (
+        {"obligations": strictest(OBLIGATIONS, DEMANDED).model_copy(update={"suppress_below": 9})},
+        None,
+    ),
+    "the requester's demands ignored": ({"obligations": OBLIGATIONS}, "obligations"),
+    "the requester's demands kept but for one": (
+        {"obligations": strictest(OBLIGATIONS, DEMANDED).model_copy(update={"suppress_below": 4})},
+        "obligations",
+    ),
+    "the counts swapped": (
+        {"obligations": DEMANDED, "requester_count": 1024, "responder_count": COUNT},
+        "requester_count",
+    ),
+    "the requester's count for both": ({"obligations": DEMANDED, "responder_count": COUNT}, "responder_count"),
+    "the responder's count for both": ({"obligations": DEMANDED, "requester_count": 1024}, "requester_count"),
+    "more elements of the owner than allowed": (
+        {"obligations": DEMANDED.model_copy(update={"max_elements": 1023})},
+        "obligations.max_elements",
+    ),
+    "a result for the requester only": (
+        {"obligations": DEMANDED.model_copy(update={"result_to": (ResultTo.REQUESTER,)})},
+        "obligations.result_to",
+    ),
+}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("result_to", [ResultTo.OWNER, ResultTo.BOTH])
+@pytest.mark.parametrize(("grant", "field"), TESTED.values(), ids=TESTED.keys())
+def test_a_grant_keeps_what_the_requester_demands_for_its_own_set(
+    grant: dict[str, Any], field: str | None, result_to: ResultTo, role: Role
+) -> None:
+    decision = SenderDecision(policy=POLICY, obligations=DEMANDED)
+    pair = SessionPair(
+        MemoryBroker(responder_count=1024), request={"result_to": result_to, "sender_decision": decision}
+    )
+    take(pair.requester, MessageKind.REQUEST)
+    session = pair.session_of(role)
+    data = pair.broker.decide(pair.request, pair.broker.grant(pair.request, **grant))
+    if field is None:
+        session.receive(MessageKind.DECISION, data, NOW + 2)
+        assert session.state is State.GRANTED
+        return
     with pytest.raises(PeerViolation) as raised:
-        responder.receive(MessageKind.DECISION, data, NOW + 2)
-    assert raised.value.field == "result_to"
+        session.receive(MessageKind.DECISION, data, NOW + 2)
+    assert raised.value.field == field
+    assert session.state is State.ABORTED
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_grant_for_another_receiver_is_one_for_another_request(role: Role) -> None:
+    """Who learns stands in the request alone, which the grant and the log's entry cite by digest."""
+    pair = SessionPair()
+    take(pair.requester, MessageKind.REQUEST)
+    changed = match_request(pair.ephemeral, match=pair.request.body.match, result_to=ResultTo.BOTH)
+    with pytest.raises(PeerViolation) as raised:
+        pair.session_of(role).receive(
+            MessageKind.DECISION, pair.broker.decide(changed, pair.broker.grant(changed)), NOW + 2
+        )
+    assert raised.value.field == "request"
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(
+    ("mode", "offered", "engine"),
+    [
+        (Mode.INTERSECTION, ("ecdh",), "vole"),  # not on the dataset's card
+        (Mode.CARDINALITY, ("ecdh", "vole"), "vole"),  # cannot count
+        (Mode.INTERSECTION, (), "ecdh"),
+    ],
+)
+def test_an_engine_that_cannot_serve_the_match_is_refused(
+    mode: Mode, offered: tuple[str, ...], engine: str, role: Role
+) -> None:
+    pair = SessionPair(request={"engines": ("vole", "ecdh"), "mode": mode}, responder_engines=offered)
+    take(pair.requester, MessageKind.REQUEST)
+    data = pair.broker.decide(pair.request, pair.broker.grant(pair.request, engine=engine))
+    with pytest.raises(PeerViolation) as raised:
+        pair.session_of(role).receive(MessageKind.DECISION, data, NOW + 2)
+    assert raised.value.field == "engine"
 
 
 REQUESTS: dict[str, tuple[dict[str, Any], type[ProtocolError], str | None]] = {

@@ -27,8 +27,8 @@ def sealer(pair: SessionPair) -> FrameSealer:
 
 
 def two_frames(pair: SessionPair) -> list[bytes]:
-    pair.requester.send_message(b"first", final=False)
-    pair.requester.send_message(b"second", final=True)
+    pair.requester.send_message(b"first", run=0, partition=0, final=False)
+    pair.requester.send_message(b"second", run=0, partition=0, final=True)
     return [outgoing.data for outgoing in drain(pair.requester)]
 
 
@@ -61,7 +61,7 @@ def final_flag_set(pair: SessionPair) -> list[bytes]:
 
 
 def reflected(pair: SessionPair) -> list[bytes]:
-    pair.responder.send_message(b"mine", final=False)
+    pair.responder.send_message(b"mine", run=0, partition=0, final=False)
     return [take(pair.responder, MessageKind.FRAME).data]
 
 
@@ -209,8 +209,8 @@ def test_the_first_frame_must_confirm(first: Callable[[SessionPair, FrameSealer]
 def test_a_duplicate_is_not_taken_twice_by_the_session_that_sent_it() -> None:
     """Retries resend the bytes that were handed out; the session never seals a sequence number again."""
     pair = SessionPair().reach(State.CONFIRMED)
-    pair.requester.send_message(b"one", final=False)
-    pair.requester.send_message(b"one", final=True)
+    pair.requester.send_message(b"one", run=0, partition=0, final=False)
+    pair.requester.send_message(b"one", run=0, partition=0, final=True)
     sent = drain(pair.requester)
     assert [outgoing.sequence for outgoing in sent] == [1, 2]
     assert sent[0].data[18:] != sent[1].data[18:]

@@ -35,7 +35,7 @@ def acceptance_with(*, signer: str = NGO, **changes: Any) -> Lie:
     """The responder's acceptance, deviating in these fields and signed again."""
 
     def lie(pair: SessionPair) -> bytes:
-        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10)
+        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=1, now=NOW + 10)
         honest = unverified(Acceptance, take(pair.responder, MessageKind.ACCEPTANCE).data)
         return sign_statement(honest.model_copy(update=changes), key_named(signer)).envelope.encode()
 
@@ -196,7 +196,7 @@ def test_the_requester_refuses_a_refusal(changes: dict[str, Any]) -> None:
 def test_nothing_is_accepted_after_the_grant_has_expired() -> None:
     pair = SessionPair().reach(State.GRANTED)
     with pytest.raises(PeerViolation) as raised:
-        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=pair.grant.body.start_before)
+        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=1, now=pair.grant.body.start_before)
     assert raised.value.field == "start_before"
     assert pair.responder.state is State.ABORTED
     assert [outgoing.kind for outgoing in drain(pair.responder)] == [MessageKind.RECEIPT]
@@ -206,7 +206,7 @@ def test_nothing_is_accepted_after_the_grant_has_expired() -> None:
 def test_nothing_passes_after_the_deadline(expires_in: int) -> None:
     pair = SessionPair().reach(State.GRANTED)
     obligations = OBLIGATIONS.model_copy(update={"expires_in": expires_in})
-    pair.responder.accept(policy=POLICY, obligations=obligations, now=NOW + 10)
+    pair.responder.accept(policy=POLICY, obligations=obligations, partitions=1, now=NOW + 10)
     acceptance = take(pair.responder, MessageKind.ACCEPTANCE)
     pair.requester.receive(MessageKind.ACCEPTANCE, acceptance.data, NOW + 11)
     opening = take(pair.requester, MessageKind.OPEN)
@@ -222,7 +222,7 @@ def test_nothing_passes_after_the_deadline(expires_in: int) -> None:
 def test_an_acceptance_is_canonical_json() -> None:
     """The payload is what it says, so a second form of the same statement is no acceptance."""
     pair = SessionPair().reach(State.GRANTED)
-    pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10)
+    pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=1, now=NOW + 10)
     assert pair.responder._acceptance is not None
     payload = payload_of(pair.responder._acceptance.body)
     assert payload.startswith(b'{"ephemeral_key"')
@@ -233,7 +233,10 @@ def test_own_obligations_that_forbid_the_match_are_a_mistake_of_the_driver() -> 
     pair = SessionPair().reach(State.GRANTED)
     with pytest.raises(ValueError, match="refuse"):
         pair.responder.accept(
-            policy=POLICY, obligations=OBLIGATIONS.model_copy(update={"max_elements": 0}), now=NOW + 10
+            policy=POLICY,
+            obligations=OBLIGATIONS.model_copy(update={"max_elements": 0}),
+            partitions=1,
+            now=NOW + 10,
         )
     assert pair.responder.state is State.GRANTED
     assert drain(pair.responder) == []

@@ -58,11 +58,11 @@ def test_a_message_passes_exactly_up_to_the_limit(length: int, limit: int, piece
 def test_any_conversation_arrives_and_both_transcripts_agree(turns: list[tuple[bool, bytes]]) -> None:
     pair = SessionPair().reach(State.CONFIRMED)
     for asked, data in turns:
-        (pair.requester if asked else pair.responder).send_message(data, final=False)
-        assert pair.messages() == [EngineMessage(data)]
-    pair.requester.send_message(b"", final=True)
-    pair.responder.send_message(b"", final=True)
-    assert pair.messages() == [EngineMessage(b""), PeerFinished()] * 2
+        (pair.requester if asked else pair.responder).send_message(data, run=0, partition=0, final=False)
+        assert pair.messages() == [EngineMessage(data, 0, 0)]
+    pair.requester.send_message(b"", run=0, partition=0, final=True)
+    pair.responder.send_message(b"", run=0, partition=0, final=True)
+    assert pair.messages() == [EngineMessage(b"", 0, 0), PeerFinished(0)] * 2
     pair._to_closing()
     assert pair.requester.receipt is not None
     assert pair.responder.receipt is not None

@@ -71,12 +71,12 @@ def test_what_the_responder_takes(state: State) -> None:
 
 CALLS: dict[str, tuple[Callable[[SessionPair], object], set[State]]] = {
     "accept": (
-        lambda pair: pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10),
+        lambda pair: pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=1, now=NOW + 10),
         {State.GRANTED},
     ),
     "refuse": (lambda pair: pair.responder.refuse(reasons=REASONS, policy=None, now=NOW + 10), {State.GRANTED}),
     "send a message": (
-        lambda pair: pair.responder.send_message(b"data", final=False),
+        lambda pair: pair.responder.send_message(b"data", run=0, partition=0, final=False),
         {State.CONFIRMED},  # in MATCHING this side has sent its final message
     ),
     "finish": (
@@ -105,7 +105,7 @@ def test_calls_belong_to_their_states(name: str, state: State) -> None:
 
 def test_a_match_is_not_finished_by_one_sides_last_message() -> None:
     pair = SessionPair().reach(State.CONFIRMED)
-    pair.requester.send_message(b"request", final=True)
+    pair.requester.send_message(b"request", run=0, partition=0, final=True)
     pair.messages()
     for session in (pair.requester, pair.responder):
         with pytest.raises(RuntimeError):

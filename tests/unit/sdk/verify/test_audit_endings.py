@@ -37,7 +37,7 @@ class GaveUpEarly(AuditCase):
 
     def _aborted(self) -> Json:
         pair, match = self._granted()
-        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, now=NOW + 10)
+        pair.responder.accept(policy=POLICY, obligations=OBLIGATIONS, partitions=1, now=NOW + 10)
         acceptance = take(pair.responder, MessageKind.ACCEPTANCE).data
         if self.saw_acceptance:
             pair.requester.receive(MessageKind.ACCEPTANCE, acceptance, NOW + 11)
