@@ -39,7 +39,13 @@ async def test_an_order_that_cannot_be_meant_is_refused_before_anything_is_signe
             "no-such-dataset": [{"dataset": "nothing"}, {"with_": f"{NGO}/nothing"}],
             "own-dataset": [{"with_": f"{bank.identity.partner}/book"}],
             "partner-not-confirmed": [{"with_": "somebody-else/accounts"}],
-            "not-supported": [{"mode": "cardinality"}, {"result_to": "owner"}],
+            "not-supported": [
+                {"mode": "guess"},
+                {"result_to": "nobody"},
+                {"mode": "cardinality", "result_to": "owner"},
+                {"mode": "cardinality", "result_to": "both"},
+            ],
+            "not-published": [{"result_to": "owner"}, {"result_to": "both"}],
             "kind-differs": [{"dataset": "numbers"}],
         }
         for code, orders in refusals.items():

@@ -6,7 +6,6 @@
 3. Its match id must be new: the journal takes an id once, and so a grant is used once, also across restarts.
 """
 
-import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -57,7 +56,6 @@ class Arrivals:
         self._results = results
         self._jobs = jobs
         self._responder = Responder(services, journal)
-        self._one_at_a_time = asyncio.Lock()
 
     async def take(self, match: str) -> None:
         """Begins the match `match` that the broker announced. When it returns, the match is in the journal or refused.
@@ -97,17 +95,20 @@ class Arrivals:
         key = VerifyKey.from_text(peer.body.signing_key)
         request = verify_statement(MatchRequest, view.request, key)
         card = await services.datasets.published_card(claimed.dataset, claimed.epoch)
-        # Without such an epoch the request will be refused, whatever count the grant names.
-        sender_count = unverified(Grant, decision.decision).responder_count if card is None else card.body.padded_size
+        if card is None:
+            # Without such an epoch the request will be refused, whatever the grant says about it.
+            granted = unverified(Grant, decision.decision)
+            responder_count, responder_engines = granted.responder_count, request.body.engines
+        else:
+            responder_count, responder_engines = card.body.padded_size, card.body.engines
         context = session_context(
             services,
             peer=claimed.requester,
             peer_key=key,
-            sender_count=sender_count,
+            responder_count=responder_count,
+            responder_engines=responder_engines,
             custody=await services.custody.salted_head(),
-            max_message_bytes=longest_message(
-                claimed.engines, receiver_count=claimed.padded_count, sender_count=sender_count
-            ),
+            max_message_bytes=longest_message(claimed, responder_count=responder_count),
         )
         return _Arrival(request, peer, confirmed, context, ResponderSession(context, view.request))
 
@@ -147,7 +148,7 @@ class Arrivals:
 
         def make(signals: Signals) -> ResponderJob:
             tools = JobTools(self._services, self._journal, self._results, signals, arrival.context.custody)
-            return ResponderJob(arrival.request, event.grant, arrival.session, decide, self._one_at_a_time, tools)
+            return ResponderJob(arrival.request, event.grant, arrival.session, decide, tools)
 
         self._jobs.start(match, make)
 
@@ -168,7 +169,7 @@ class Arrivals:
             dataset=asked.dataset,
             own_dataset=asked.dataset,
             own_epoch=asked.epoch,
-            responder_count=arrival.context.sender_count,
+            responder_count=arrival.context.responder_count,
             custody=arrival.context.custody,
             kind=asked.kind.value,
             mode=asked.mode.value,

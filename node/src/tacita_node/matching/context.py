@@ -13,6 +13,8 @@ from tacita_protocol.identifiers.token import SESSION_ID_SIZE
 from tacita_protocol.psi.engine import RunParameters
 from tacita_protocol.psi.engines import ENGINE_NAMES, engine_named
 from tacita_protocol.session import SessionContext
+from tacita_protocol.session.runs import runs_of
+from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.receipt import Software
 from tacita_protocol.tlog.trust import TrustPolicy
 
@@ -43,11 +45,15 @@ def session_context(
     *,
     peer: str,
     peer_key: VerifyKey,
-    sender_count: int,
+    responder_count: int,
+    responder_engines: tuple[str, ...],
     custody: Digest,
     max_message_bytes: int,
 ) -> SessionContext:
-    """The context of a session with `peer`. Raises `ProblemError` 409 without a trust policy."""
+    """The context of a session with `peer`. Raises `ProblemError` 409 without a trust policy.
+
+    `responder_count` and `responder_engines` are the padded size and the engines on the card of the dataset.
+    """
     identity = services.identity
     return SessionContext(
         partner=identity.partner,
@@ -59,7 +65,8 @@ def session_context(
         trust=current_trust(services),
         software=software(),
         max_message_bytes=max_message_bytes,
-        sender_count=sender_count,
+        responder_count=responder_count,
+        responder_engines=responder_engines,
         custody=custody,
     )
 
@@ -75,13 +82,24 @@ def context_of(services: NodeServices, row: MatchRow) -> SessionContext:
         services,
         peer=row.peer,
         peer_key=peer_key_of(row),
-        sender_count=row.responder_count,
+        responder_count=row.responder_count,
+        responder_engines=(),
         custody=Digest(row.custody),
         max_message_bytes=0,
     )
 
 
-def longest_message(engines: tuple[str, ...], *, receiver_count: int, sender_count: int) -> int:
-    """Bytes of the longest message that any of these engines (those known here) may send for these counts."""
-    sizes = RunParameters(bytes(SESSION_ID_SIZE), 0, 0, receiver_count, sender_count, chunks=1)
-    return max((engine_named(name).max_message_bytes(sizes) for name in engines if name in ENGINE_NAMES), default=0)
+def longest_message(request: MatchRequest, *, responder_count: int) -> int:
+    """Bytes of the longest message that any engine of a request (those known here) may send for its counts.
+
+    Partitions only make messages shorter.
+    """
+    runs = runs_of(request.result_to, requester_count=request.padded_count, responder_count=responder_count)
+    sizes = [
+        RunParameters(
+            bytes(SESSION_ID_SIZE), run.number, 0, run.receiver_count, run.sender_count, chunks=1, mode=request.mode
+        )
+        for run in runs
+    ]
+    engines = [engine_named(name) for name in request.engines if name in ENGINE_NAMES]
+    return max((engine.max_message_bytes(size) for engine in engines for size in sizes), default=0)

@@ -9,6 +9,11 @@ RESTARTED = Reason(
     code="node-restarted",
     message="The node restarted while the match was running; its keys were in memory only, so it cannot go on.",
 )
+CANCELLED = Reason(code="cancelled", message="The match was cancelled at this node.")
+RESULT_LOST = Reason(
+    code="result-lost",
+    message="The match was completed, but this node stopped before it had kept the result; order the match again.",
+)
 DEADLINE = Reason(code="deadline", message="The match did not finish in the time that it was allowed.")
 NO_DECISION = Reason(code="no-decision", message="The broker did not decide about the request before it expired.")
 PEER_ENDED = Reason(code="peer-ended", message="The other side ended the match, or the broker closed it.")

@@ -1,34 +1,44 @@
-"""What the two roles' jobs share: watching the match at the broker, running the engine, ending with a receipt.
+"""What the two roles' jobs share: watching the match at the broker, the runs of the engine, ending with a receipt.
 
 A job runs from the first statement to its own signed receipt. Delivering that and waiting for the closing (`closing`)
 needs no keys and survives a restart. Whatever goes wrong before ends in one place, `MatchJob.run`: the session signs an
 aborted receipt, which is kept together with the state and its reason.
+
+A silent hit is looked at only after this side's completed receipt is durable and posted, so that neither its content
+nor the time at which it comes depends on what was found.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
 
-from tacita_node.matching.endings import DEADLINE, PEER_ENDED, ending_of
-from tacita_node.matching.journal import RUNNING, MatchJournal
+from tacita_node.data.epochs import EpochSnapshot
+from tacita_node.matching.driver import Drive
+from tacita_node.matching.endings import CANCELLED, DEADLINE, PEER_ENDED, RESULT_LOST, ending_of
+from tacita_node.matching.journal import RUNNING, MatchJournal, encode_reasons
 from tacita_node.matching.results import ResultStore
-from tacita_node.matching.transport import MatchTransport, PeerEnded, forget_frames
+from tacita_node.matching.runs import Progress, Runs
+from tacita_node.matching.transport import MatchTransport, PeerEnded, forget_frames, patiently
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import MatchView
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.frames import Direction
 from tacita_protocol.errors import ProtocolError
-from tacita_protocol.psi.engine import Engine, RunParameters
+from tacita_protocol.psi.engine import Found
 from tacita_protocol.psi.engines import engine_named
 from tacita_protocol.session import MessageKind, RequesterSession, ResponderSession, State
+from tacita_protocol.session.runs import evaluated
 from tacita_protocol.statements.grant import Grant
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import Signed
+from tacita_protocol.statements.vocabulary import ResultTo
 from tacita_sdk.errors import BrokerUnreachable, SdkError
 
 POLL_SECONDS = 5.0
@@ -64,31 +74,50 @@ class JobTools:
     """The salted custody head, taken before the match can have a result."""
 
 
+@dataclass(frozen=True)
+class Confirmed:
+    """A session whose keys both sides have confirmed, with everything that its runs need.
+
+    `obligations`: what all who decided demand. `snapshot`: the own epoch that is matched.
+    """
+
+    grant: Grant
+    obligations: Obligations
+    snapshot: EpochSnapshot
+    session_id: bytes = field(repr=False)
+
+
 class MatchJob(ABC):
     """One running match of this node.
 
     Args:
-        direction: whose frames this side sends.
         session: as its role made it; nobody else touches it.
     """
 
     def __init__(
-        self, match: str, direction: Direction, session: RequesterSession | ResponderSession, tools: JobTools
+        self, request: Signed[MatchRequest], session: RequesterSession | ResponderSession, tools: JobTools
     ) -> None:
-        self.match = match
+        self.match = request.body.match
+        self.progress = Progress()
+        self.over = asyncio.Event()
+        """Set when `run` has returned."""
+        self._request = request
         self._session = session
         self._services = tools.services
         self._journal = tools.journal
         self._results = tools.results
         self._signals = tools.signals
         self._custody = tools.custody
-        self._charged = 0
-        """Elements that the receiver could evaluate so far."""
+        self._evaluated = 0
+        """Elements that the receivers of the runs that have begun could evaluate."""
+        self._sent = 0
+        """Those of them that were evaluated against this side's set: what is charged here."""
         self._deadline: asyncio.Timeout | None = None
         self._late = DEADLINE
+        self._cancelled = False
         self._transport = MatchTransport(
-            match,
-            direction,
+            self.match,
+            Direction(session.role.value),
             session,
             broker=self._services.broker,
             blobs=self._services.blobs,
@@ -100,7 +129,8 @@ class MatchJob(ABC):
         """Conducts the match and writes down how it ended. Raises for a defect of this node only."""
         try:
             async with asyncio.timeout(None) as self._deadline:
-                charged = await self._conduct()
+                confirmed = await self._conduct()
+                held = None if confirmed is None else await self._unless_ended(self._runs(confirmed))
         except TimeoutError:
             await self._abort(self._late)
         except PeerEnded:
@@ -109,23 +139,40 @@ class MatchJob(ABC):
             _log.warning("match-failed", match=self.match, error=type(error).__name__)
             await self._abort(ending_of(error))
         else:
-            if charged is not None:
-                await self._complete(charged)
+            if confirmed is not None:
+                receipt = await self._complete()
+                if held is not None:
+                    await self._look(confirmed, held, receipt)
         finally:
             self._services.broker.forget_match(self.match)
             await forget_frames(self._services.blobs, self.match)
+            self.over.set()
+
+    def cancel(self) -> bool:
+        """Ends the match, unless it has ended or its receipt is signed; whether it did."""
+        if self._session.state not in RUNNING or self._deadline is None:
+            return False
+        if not self._cancelled and not self._deadline.expired():
+            self._cancelled, self._late = True, CANCELLED
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+        return self._cancelled
 
     @abstractmethod
-    async def _conduct(self) -> int | None:
-        """The role's own way through the match: the elements charged, or None when it was denied or refused."""
+    async def _conduct(self) -> Confirmed | None:
+        """The role's own way to a confirmed session. None when the match was denied or refused."""
 
     def _finish_before(self, unix_time: int, late: Reason = DEADLINE) -> None:
-        """Ends what runs in `_conduct` at `unix_time`, for the reason `late`."""
+        """Ends what runs at `unix_time`, for the reason `late`."""
         if self._deadline is None:
             raise RuntimeError("a job has a deadline only while it runs")
+        if self._cancelled:
+            return
         self._late = late
+        self._deadline.reschedule(self._loop_time(unix_time))
+
+    def _loop_time(self, unix_time: int) -> float:
         left = unix_time + CLOCK_SLACK_SECONDS - self._services.clock()
-        self._deadline.reschedule(asyncio.get_running_loop().time() + max(left, 0))
+        return asyncio.get_running_loop().time() + max(left, 0)
 
     async def _view(self, ready: Callable[[MatchView], bool]) -> MatchView:
         """The broker's view of the match, once `ready` says that it holds what is waited for."""
@@ -159,23 +206,68 @@ class MatchJob(ABC):
                 running.cancel()
             await asyncio.gather(task, ended, return_exceptions=True)
 
-    def _engine(self, grant: Signed[Grant], session_id: bytes) -> tuple[Engine, RunParameters]:
-        parameters = RunParameters(
-            session_id=session_id,
-            run=0,
-            partition=0,
-            receiver_count=grant.body.requester_count,
-            sender_count=grant.body.responder_count,
-            chunks=self._services.settings.workers,
+    async def _runs(self, confirmed: Confirmed) -> Drive[Found] | None:
+        """Conducts every run. What a silent hit found is not looked at: that is returned instead, held where it is."""
+        runs = Runs(
+            engine=engine_named(confirmed.grant.engine),
+            mode=self._request.body.mode,
+            session_id=confirmed.session_id,
+            partitions=self._session.partitions,
+            tokens=confirmed.snapshot.tokens,
+            width=self._services.settings.workers,
+            workers=self._services.pool,
+            transport=self._transport,
         )
-        return engine_named(grant.body.engine), parameters
+        own = self._session.role
+        self.progress.total = sum(runs.work(run, receiver=run.receiver is own) for run in self._session.runs)
+        for run in self._session.runs:
+            # Charged before the first byte that the receiver could evaluate leaves; what this side sends was reserved
+            # durably long before.
+            units = evaluated(run, self._session.partitions)
+            self._evaluated += units
+            self._session.record_charge(self._evaluated)
+            if run.sender is own:
+                self._sent += units
+                await runs.send(run, self.progress.add)
+                continue
+            drive = await runs.receive(run, self.progress.add)
+            if self._request.body.result_to is ResultTo.OWNER:
+                return drive
+            await self._keep(confirmed, await drive.finish())
+        return None
 
-    async def _complete(self, charged: int) -> None:
+    async def _keep(self, confirmed: Confirmed, found: Found) -> None:
+        """Stores what was found. The hits are released in `closing`, not here."""
+        sealed = await self._results.keep(self.match, confirmed.snapshot, found, confirmed.obligations)
+        await self._journal.keep(self.match, hits_sealed=sealed)
+
+    async def _complete(self) -> str:
+        """Signs this side's receipt and writes it down; returns it."""
         now = self._services.clock()
-        self._session.finish(elements_charged=charged, custody=self._custody, now=now)
+        self._session.finish(elements_charged=self._evaluated, custody=self._custody, now=now)
         receipt = self._transport.take(MessageKind.RECEIPT)
+        if receipt is None:
+            raise RuntimeError("a finished session has a receipt")
         # State and receipt in one transaction: from here on the match is complete for this side, whatever happens.
         await self._journal.advance(self.match, State.CLOSING, since=[State.MATCHING], receipt=receipt)
+        return receipt
+
+    async def _look(self, confirmed: Confirmed, held: Drive[Found], receipt: str) -> None:
+        """What a silent match found, once the broker has this side's receipt."""
+        try:
+            async with asyncio.timeout_at(self._loop_time(confirmed.grant.finish_before)):
+                await self._post(receipt)
+            await self._keep(confirmed, await held.finish())
+        except (TimeoutError, ProtocolError, ProblemError) as error:
+            _log.error("silent-result-lost", match=self.match, error=type(error).__name__)
+            await self._journal.keep(self.match, reasons=encode_reasons([RESULT_LOST]))
+
+    async def _post(self, receipt: str) -> None:
+        try:
+            await patiently(lambda: self._services.broker.send_statement(self.match, "receipt", receipt))
+        except (PeerEnded, SdkError) as error:
+            # The broker has answered. The receipt is offered again in `closing`, and the closing says what counted.
+            _log.warning("receipt-not-taken", match=self.match, error=type(error).__name__)
 
     async def _abort(self, reason: Reason) -> None:
         self._session.abort(now=self._services.clock())
@@ -190,5 +282,5 @@ class MatchJob(ABC):
             reasons=[reason],
             receipt=receipt,
             hits_sealed=None,
-            units=self._charged,
+            units=self._sent,
         )

@@ -2,7 +2,8 @@
 
 1. A match has one task here: its job while it runs, then its closing.
 2. At start-up every unsettled match of the journal gets one again. A job's keys died with the process that held them,
-   so a running match is first aborted with a receipt; a match that was ended already goes on closing.
+   so a running match is first aborted with a receipt; a match that was ended already goes on closing, and says so if
+   its result had not been kept.
 3. A task that fails by a defect of this node is logged, aborted like after a restart, and goes on to its closing.
 """
 
@@ -16,12 +17,13 @@ from tacita_node.logs import places_of
 from tacita_node.matching.closing import MatchClosing
 from tacita_node.matching.job import MatchJob, Signals
 from tacita_node.matching.journal import RUNNING, MatchJournal
-from tacita_node.matching.recovery import abort_interrupted
+from tacita_node.matching.recovery import abort_interrupted, admit_loss
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.transport import forget_all_frames
 from tacita_node.services import NodeServices
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.session import State
+from tacita_sdk.node_api import MatchProgress
 
 MAX_RUNNING = 32
 """Matches that run at once in one node; closings do not count."""
@@ -43,7 +45,7 @@ class MatchJobs:
         self._results = results
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._signals: dict[str, Signals] = {}
-        self._running: set[str] = set()
+        self._running: dict[str, MatchJob] = {}
 
     @property
     def full(self) -> bool:
@@ -71,6 +73,21 @@ class MatchJobs:
         """Waits for the closing of a match that ended before it had a job."""
         self._start(match, Signals(), None)
 
+    async def cancel(self, match: str) -> bool:
+        """Ends a running match and waits until that is written down; False when it is over already."""
+        job = self._running.get(match)
+        if job is None or not job.cancel():
+            return False
+        await job.over.wait()
+        return True
+
+    def progress(self, match: str) -> MatchProgress | None:
+        """How far the computing of a match is; None while it does not compute."""
+        job = self._running.get(match)
+        if job is None or not job.progress.total:
+            return None
+        return MatchProgress(done=job.progress.done, total=job.progress.total)
+
     def notify(self, event: InboxEvent) -> bool:
         """Passes an event on to the match it is about; False when no such match runs here."""
         signals = self._signals.get(event.match or "")
@@ -92,7 +109,7 @@ class MatchJobs:
         if match in self._tasks:
             raise RuntimeError("this match has a task already")
         if job is not None:
-            self._running.add(match)
+            self._running[match] = job
         self._signals[match] = signals
         task = asyncio.create_task(self._supervise(match, signals, job), name=f"match-{match}")
         self._tasks[match] = task
@@ -101,14 +118,14 @@ class MatchJobs:
     def _forget(self, match: str) -> None:
         self._tasks.pop(match, None)
         self._signals.pop(match, None)
-        self._running.discard(match)
+        self._running.pop(match, None)
 
     async def _supervise(self, match: str, signals: Signals, job: MatchJob | None) -> None:
         if job is not None:
             try:
                 await self._guarded("match-job-failed", match, job.run)
             finally:
-                self._running.discard(match)
+                self._running.pop(match, None)
             await self._guarded("match-abort-failed", match, partial(self._abort_left, match))
         closing = MatchClosing(
             match, services=self._services, journal=self._journal, results=self._results, signals=signals
@@ -118,8 +135,12 @@ class MatchJobs:
     async def _abort_left(self, match: str) -> None:
         """Ends a match that is on the way, though no job of this process conducts it any more."""
         row = await self._journal.find(match)
-        if row is not None and State(row.state) in RUNNING:
+        if row is None:
+            return
+        if State(row.state) in RUNNING:
             await abort_interrupted(row, services=self._services, journal=self._journal, results=self._results)
+        else:
+            await admit_loss(row, self._journal)
 
     async def _guarded(self, event: str, match: str, work: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -20,13 +20,24 @@ from tacita_node.storage import Database
 from tacita_policies.questions import History
 from tacita_protocol.crypto.jcs import JSONValue, canonical_json
 from tacita_protocol.session import State
+from tacita_protocol.statements.agreement import Agreement
 from tacita_protocol.statements.reason import Reason
+from tacita_protocol.statements.statement import Signed
 from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Mode
 
 DAY = 86_400
 HISTORY_SECONDS = 30 * DAY
 RUNNING = frozenset(
-    {State.NEW, State.REQUESTED, State.GRANTED, State.ACCEPTED, State.OPEN, State.CONFIRMED, State.MATCHING}
+    {
+        State.NEW,
+        State.REQUESTED,
+        State.AWAITING_APPROVAL,
+        State.GRANTED,
+        State.ACCEPTED,
+        State.OPEN,
+        State.CONFIRMED,
+        State.MATCHING,
+    }
 )
 """States in which a match needs its job: after a restart it is aborted."""
 
@@ -154,6 +165,14 @@ class MatchJournal:
         )
         async with self._database.read() as session:
             return int((await session.execute(query)).scalar_one())
+
+    async def has_left(self, agreement: Signed[Agreement], units: int) -> bool:
+        """Whether an agreement's cap leaves so many units, with everything counted that was charged or promised here.
+
+        Hold `counting` until they are recorded.
+        """
+        caps = agreement.body.caps
+        return await self.charged(agreement.digest, days=caps.period_days) + units <= caps.units
 
     async def cursor(self) -> int:
         """The number of the last inbox event that was dealt with."""

@@ -1,7 +1,8 @@
-"""From a user's order to a signed match request.
+"""From a user's order to the match request.
 
-Everything that can be refused is refused here, before anything is signed or sent: an unknown dataset, a partner that
-nobody confirmed, a kind that does not fit.
+Everything that can be refused without deciding anything is refused here, before anything is signed or sent: an unknown
+dataset, a partner that nobody confirmed, a kind that does not fit. What this node decides about its own set, when the
+owner is to test it, is in `tested`.
 """
 
 from dataclasses import dataclass
@@ -9,16 +10,18 @@ from dataclasses import dataclass
 from tacita_node.data.epochs import EpochSnapshot
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
+from tacita_policies.decision import NOTHING
 from tacita_protocol.api import Catalogue
 from tacita_protocol.crypto.digest import Digest, hkdf_sha256, hmac_sha256
 from tacita_protocol.crypto.keys import SealingKey, VerifyKey
 from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.errors import ProtocolError
-from tacita_protocol.psi.engines import ENGINE_NAMES
+from tacita_protocol.psi.engines import ENGINE_NAMES, serves
+from tacita_protocol.statements.agreement import Agreement
 from tacita_protocol.statements.dataset import DatasetCard
-from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.match import MatchRequest, SenderDecision
 from tacita_protocol.statements.partner import PartnerCard
-from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
+from tacita_protocol.statements.statement import Signed, verify_statement
 from tacita_protocol.statements.vocabulary import Mode, ResultTo
 from tacita_sdk.node_api import MatchOrder
 
@@ -26,20 +29,32 @@ REQUEST_VALID_SECONDS = 900
 """How long a broker may take to decide."""
 
 
+_UNDECIDED = SenderDecision(policy=Digest("0" * 64), obligations=NOTHING)
+"""Stands in a request until this node has decided about its own set: it permits nothing."""
+
+
 @dataclass(frozen=True)
 class PreparedMatch:
-    """A signed request with everything that its session needs. `ephemeral` exists here and nowhere else."""
+    """A request with everything that its session needs. `ephemeral` exists here and nowhere else.
 
-    request: Signed[MatchRequest]
+    When the owner learns something, the request still lacks this node's own decision: `decided` puts it in.
+    """
+
+    request: MatchRequest
     ephemeral: SealingKey
     peer: Signed[PartnerCard]
     dataset: Signed[DatasetCard]
+    agreement: Signed[Agreement] | None
     snapshot: EpochSnapshot
+
+    def decided(self, decision: SenderDecision) -> MatchRequest:
+        """The request with this node's decision about its own set."""
+        return self.request.model_copy(update={"sender_decision": decision})
 
 
 async def prepare(services: NodeServices, order: MatchOrder) -> PreparedMatch:
-    """Signs the request for an order. Raises `ProblemError`, or what the broker raises."""
-    mode, result_to = _supported(order)
+    """The request for an order. Raises `ProblemError`, or what the broker raises."""
+    mode, result_to, engines = _supported(order)
     owner, _, name = order.with_.partition("/")
     own = services.identity.partner
     if owner == own:
@@ -54,10 +69,11 @@ async def prepare(services: NodeServices, order: MatchOrder) -> PreparedMatch:
             409, "kind-differs", "The two datasets hold different kinds, or different versions of one kind."
         )
     now = services.clock()
+    agreement = await _agreement(services, order, dataset.body, mode, result_to, now)
     ephemeral = SealingKey.generate()
     request = MatchRequest(
         match=random_hex(16),
-        agreement=await _agreement(services, order, dataset.body, mode, result_to, now),
+        agreement=None if agreement is None else agreement.digest,
         requester=own,
         responder=owner,
         dataset=name,
@@ -66,10 +82,10 @@ async def prepare(services: NodeServices, order: MatchOrder) -> PreparedMatch:
         normaliser=snapshot.normaliser,
         mode=mode,
         result_to=result_to,
-        engines=ENGINE_NAMES,
+        engines=engines,
         padded_count=snapshot.padded_size,
         commitment=snapshot.commitment,
-        sender_decision=None,
+        sender_decision=None if result_to is ResultTo.REQUESTER else _UNDECIDED,
         purpose=order.purpose,
         legal_basis=order.basis,
         case_reference=case_reference(services.identity.keys.commitment, owner, order.case),
@@ -78,7 +94,7 @@ async def prepare(services: NodeServices, order: MatchOrder) -> PreparedMatch:
         issued=now,
         expires=now + REQUEST_VALID_SECONDS,
     )
-    return PreparedMatch(sign_statement(request, services.identity.keys.signing), ephemeral, peer, dataset, snapshot)
+    return PreparedMatch(request, ephemeral, peer, dataset, agreement, snapshot)
 
 
 def case_reference(key: bytes, peer: str, case: str) -> str:
@@ -87,14 +103,16 @@ def case_reference(key: bytes, peer: str, case: str) -> str:
     return hmac_sha256(pair_key, case.encode("utf-8")).hex()
 
 
-def _supported(order: MatchOrder) -> tuple[Mode, ResultTo]:
+def _supported(order: MatchOrder) -> tuple[Mode, ResultTo, tuple[str, ...]]:
+    """Mode, receiver, and the engines here that serve them, best first."""
     try:
         mode, result_to = Mode(order.mode), ResultTo(order.result_to)
     except ValueError:
         raise ProblemError(422, "not-supported", "This node knows no such mode or receiver.") from None
-    if result_to is not ResultTo.REQUESTER:
-        raise ProblemError(422, "not-supported", "This version serves results to the requester only.")
-    return mode, result_to
+    engines = tuple(name for name in ENGINE_NAMES if serves(name, mode, result_to))
+    if not engines:
+        raise ProblemError(422, "not-supported", "No way of matching that this node has gives such a result there.")
+    return mode, result_to, engines
 
 
 def _offered(catalogue: Catalogue, owner: str, name: str, key: VerifyKey) -> Signed[DatasetCard]:
@@ -115,8 +133,8 @@ def _offered(catalogue: Catalogue, owner: str, name: str, key: VerifyKey) -> Sig
 
 async def _agreement(
     services: NodeServices, order: MatchOrder, card: DatasetCard, mode: Mode, result_to: ResultTo, now: int
-) -> Digest | None:
-    """Digest of the agreement that covers the order: the named one, else any. None leaves it to the owner to refuse."""
+) -> Signed[Agreement] | None:
+    """The agreement that covers the order: the named one, else any. None leaves it to whoever's set is tested."""
     named = None if order.agreement is None else (await services.agreements.agreement(order.agreement)).digest
     covering = await services.agreements.covering(
         requester=services.identity.partner,
@@ -133,4 +151,4 @@ async def _agreement(
     )
     if covering is None and named is not None:
         raise ProblemError(409, "not-covered", "The agreement that was named does not cover this match.")
-    return None if covering is None else covering[0].digest
+    return None if covering is None else covering[0]

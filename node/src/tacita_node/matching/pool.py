@@ -11,11 +11,13 @@ import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import Any
 
+from tacita_node.workers import unnoticed
 from tacita_protocol.errors import EngineFailure
 from tacita_protocol.psi.engine import Task
 
@@ -36,12 +38,14 @@ class WorkerPool:
         self._executor: ProcessPoolExecutor | None = None
         self._closed = False
 
-    async def run(self, tasks: Sequence[Task]) -> list[Any]:
+    async def run(self, tasks: Sequence[Task], done: Callable[[int], None] = unnoticed) -> list[Any]:
         """The tasks' results, in order. What a task raises is raised here; a worker that dies is an `EngineFailure`."""
         executor = self._running()
         loop = asyncio.get_running_loop()
         try:
             futures = [loop.run_in_executor(executor, task.function, *task.arguments) for task in tasks]
+            for future, task in zip(futures, tasks, strict=True):
+                future.add_done_callback(partial(_counted, done, task.elements))
             try:
                 return list(await asyncio.gather(*futures))
             finally:
@@ -70,6 +74,10 @@ class WorkerPool:
             context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_prepare_worker)
         return self._executor
+
+
+def _counted(done: Callable[[int], None], elements: int, _: asyncio.Future[Any]) -> None:
+    done(elements)
 
 
 def _prepare_worker() -> None:

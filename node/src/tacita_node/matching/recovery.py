@@ -2,12 +2,14 @@
 
 Session keys live in memory only, so the session cannot go on, and nothing is ever sealed again under its keys. The
 receipt cites the statements that the database holds. How many frames passed is not known any more, so it claims none;
-what the other side could have evaluated is charged in full from the moment the engine was let loose.
+what could have been evaluated is charged in full, over all runs, from the moment the engine was let loose.
+
+A silent match whose receipt was signed already is complete, but what it found was in memory only: it is lost.
 """
 
 from tacita_node.matching.context import peer_key_of, software
-from tacita_node.matching.endings import RESTARTED
-from tacita_node.matching.journal import RUNNING, MatchJournal
+from tacita_node.matching.endings import RESTARTED, RESULT_LOST
+from tacita_node.matching.journal import RUNNING, MatchJournal, encode_reasons
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.tables import MatchRow
 from tacita_node.services import NodeServices
@@ -16,11 +18,12 @@ from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.frames import Direction, Transcript
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.session import State
+from tacita_protocol.session.runs import evaluated, runs_of
 from tacita_protocol.statements.acceptance import Acceptance, Open
 from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.receipt import TIME_GRAIN, FrameCounts, Receipt, ReceiptStatus, Transcripts
 from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
-from tacita_protocol.statements.vocabulary import Role
+from tacita_protocol.statements.vocabulary import ResultTo, Role
 
 _EVALUATED = frozenset({State.CONFIRMED, State.MATCHING})
 
@@ -38,8 +41,15 @@ async def abort_interrupted(
         reasons=[RESTARTED],
         receipt=None if receipt is None else receipt.envelope,
         hits_sealed=None,
-        units=0 if receipt is None else receipt.body.elements_charged,
+        units=row.units if State(row.state) in _EVALUATED else 0,
     )
+
+
+async def admit_loss(row: MatchRow, journal: MatchJournal) -> None:
+    """Says of a match that completed here, without its result having been kept, that the result is lost."""
+    learns = row.result_to != (ResultTo.OWNER if row.role == Role.REQUESTER.value else ResultTo.REQUESTER).value
+    if row.state == State.CLOSING.value and learns and row.hits_sealed is None:
+        await journal.keep(row.match, reasons=encode_reasons([RESULT_LOST]))
 
 
 def aborted_receipt(row: MatchRow, services: NodeServices) -> Signed[Receipt] | None:
@@ -66,7 +76,7 @@ def _receipt(row: MatchRow, grant: Signed[Grant], services: NodeServices) -> Rec
             responder=_nothing_sent(row.match, Direction.RESPONDER),
         ),
         frames=FrameCounts(requester=0, responder=0),
-        elements_charged=grant.body.requester_count if state in _EVALUATED else 0,
+        elements_charged=_evaluated(row, grant.body) if state in _EVALUATED else 0,
         status=ReceiptStatus.ABORTED,
         # A match that was given up already was given up before its grant was seen.
         step=State.REQUESTED.value if state is State.ABORTED else state.value,
@@ -76,6 +86,16 @@ def _receipt(row: MatchRow, grant: Signed[Grant], services: NodeServices) -> Rec
         ended=_coarse(max(row.started, services.clock())),
         custody=Digest(row.custody),
     )
+
+
+def _evaluated(row: MatchRow, grant: Grant) -> int:
+    """What the receivers of all runs could evaluate."""
+    if row.partitions is None:
+        raise RuntimeError("a match that was accepted has a number of partitions")
+    runs = runs_of(
+        ResultTo(row.result_to), requester_count=grant.requester_count, responder_count=grant.responder_count
+    )
+    return sum(evaluated(run, row.partitions) for run in runs)
 
 
 def _grant(row: MatchRow, key: VerifyKey) -> Signed[Grant] | None:

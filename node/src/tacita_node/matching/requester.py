@@ -1,24 +1,23 @@
 """The asking side's job: from the signed request to the signed receipt.
 
     request -> promise kept -> decision proven in the log -> acceptance -> open -> confirm
-            -> engine (receiver) -> hits kept, not shown -> receipt
+            -> the runs of the engine -> receipt
 
-The ephemeral key lives in this job's session only. The hits are released in `closing`, not here.
+The ephemeral key lives in this job's session only.
 """
 
 from tacita_node.data.epochs import EpochSnapshot
-from tacita_node.matching.driver import drive
 from tacita_node.matching.endings import NO_DECISION
-from tacita_node.matching.job import JobTools, MatchJob
+from tacita_node.matching.job import Confirmed, JobTools, MatchJob
 from tacita_node.matching.transport import patiently
-from tacita_protocol.crypto.frames import Direction
+from tacita_protocol.api import MatchState, MatchView
 from tacita_protocol.crypto.jcs import canonical_json
 from tacita_protocol.errors import PeerViolation
 from tacita_protocol.session import Accepted, Denied, Granted, MessageKind, Refused, RequesterSession, State
 from tacita_protocol.statements.acceptance import Acceptance
 from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.match import MatchRequest, Promise
-from tacita_protocol.statements.obligations import strictest
+from tacita_protocol.statements.obligations import Obligations, strictest
 from tacita_protocol.statements.statement import Signed, verify_statement
 
 DECISION_GRACE_SECONDS = 120
@@ -39,25 +38,30 @@ class RequesterJob(MatchJob):
     def __init__(
         self, request: Signed[MatchRequest], session: RequesterSession, snapshot: EpochSnapshot, tools: JobTools
     ) -> None:
-        super().__init__(request.body.match, Direction.REQUESTER, session, tools)
-        self._request = request
+        super().__init__(request, session, tools)
+        self._requester = session
         self._snapshot = snapshot
 
-    async def _conduct(self) -> int | None:
+    async def _conduct(self) -> Confirmed | None:
         self._finish_before(self._request.body.expires + DECISION_GRACE_SECONDS, NO_DECISION)
         await self._ask()
         grant = await self._decision()
         if grant is None:
             return None
-        self._finish_before(grant.body.start_before + ANSWER_GRACE_SECONDS)
+        self._finish_before(grant.start_before + ANSWER_GRACE_SECONDS)
         acceptance = await self._answer()
         if acceptance is None:
             return None
-        self._finish_before(grant.body.finish_before)
+        self._finish_before(grant.finish_before)
         await self._journal.advance(self.match, State.OPEN, since=[State.ACCEPTED])
         session_id = await self._unless_ended(self._transport.confirm())
         await self._journal.advance(self.match, State.MATCHING, since=[State.OPEN])
-        return await self._unless_ended(self._match(grant, acceptance, session_id))
+        obligations = strictest(grant.obligations, acceptance.obligations, *self._own_obligations())
+        return Confirmed(grant, obligations, self._snapshot, session_id)
+
+    def _own_obligations(self) -> tuple[Obligations, ...]:
+        decided = self._request.body.sender_decision
+        return () if decided is None else (decided.obligations,)
 
     async def _ask(self) -> None:
         """Sends the request; the broker's promise to log it is kept as evidence."""
@@ -73,27 +77,35 @@ class RequesterJob(MatchJob):
             raise PeerViolation("the promise is about another request", field="request")
         await self._journal.keep(self.match, promise=promise.envelope)
 
-    async def _decision(self) -> Signed[Grant] | None:
-        view = await self._view(lambda view: view.decision is not None)
+    async def _decision(self) -> Grant | None:
+        view = await self._view(lambda view: view.decision is not None or self._must_wait(view))
+        if view.decision is None:
+            # Unsigned, so a hint for people and nothing else: the time for a decision is the same.
+            self._requester.await_approval()
+            await self._journal.advance(self.match, State.AWAITING_APPROVAL, since=[State.REQUESTED])
+            view = await self._view(lambda view: view.decision is not None)
         if view.decision is None:
             raise RuntimeError("waited for a decision")
         data = canonical_json(view.decision.model_dump(mode="json"))
         [event] = self._session.receive(MessageKind.DECISION, data, self._services.clock())
-        kept = data.decode("utf-8")
+        kept, since = data.decode("utf-8"), [State.REQUESTED, State.AWAITING_APPROVAL]
         match event:
             case Granted(grant=grant):
-                await self._journal.advance(self.match, State.GRANTED, since=[State.REQUESTED], decision=kept)
-                return grant
+                await self._journal.advance(self.match, State.GRANTED, since=since, decision=kept)
+                return grant.body
             case Denied(denial=denial):
                 reasons = denial.body.reasons
                 await self._journal.advance(
-                    self.match, State.DENIED, since=[State.REQUESTED], reasons=reasons, decision=kept
+                    self.match, State.DENIED, since=since, reasons=reasons, decision=kept, units=0
                 )
                 return None
             case _:
                 raise RuntimeError("a decision yields no such event")
 
-    async def _answer(self) -> Signed[Acceptance] | None:
+    def _must_wait(self, view: MatchView) -> bool:
+        return view.state is MatchState.AWAITING_APPROVAL and self._session.state is State.REQUESTED
+
+    async def _answer(self) -> Acceptance | None:
         view = await self._view(lambda view: view.acceptance is not None or view.refusal is not None)
         if view.refusal is not None:
             kind, envelope = MessageKind.REFUSAL, view.refusal
@@ -104,29 +116,19 @@ class RequesterJob(MatchJob):
         [event] = self._session.receive(kind, envelope.encode("ascii"), self._services.clock())
         match event:
             case Accepted(acceptance=acceptance):
-                await self._journal.advance(self.match, State.ACCEPTED, since=[State.GRANTED], acceptance=envelope)
-                return acceptance
+                await self._journal.advance(
+                    self.match,
+                    State.ACCEPTED,
+                    since=[State.GRANTED],
+                    acceptance=envelope,
+                    partitions=self._session.partitions,
+                )
+                return acceptance.body
             case Refused(refusal=refusal):
                 reasons = refusal.body.reasons
                 await self._journal.advance(
-                    self.match, State.REFUSED, since=[State.GRANTED], reasons=reasons, refusal=envelope
+                    self.match, State.REFUSED, since=[State.GRANTED], reasons=reasons, refusal=envelope, units=0
                 )
                 return None
             case _:
                 raise RuntimeError("an answer yields no such event")
-
-    async def _match(self, grant: Signed[Grant], acceptance: Signed[Acceptance], session_id: bytes) -> int:
-        engine, parameters = self._engine(grant, session_id)
-        found = await drive(
-            engine.receive(self._snapshot.tokens, parameters), workers=self._services.pool, messages=self._transport
-        )
-        await self._transport.receive_end()
-        if found.rows is None:
-            raise RuntimeError("an intersection yields rows")
-        obligations = strictest(grant.body.obligations, acceptance.body.obligations)
-        sealed = await self._results.keep(
-            self.match, self._snapshot, found.rows, suppress_below=obligations.suppress_below
-        )
-        self._charged = grant.body.requester_count
-        await self._journal.keep(self.match, hits_sealed=sealed)
-        return self._charged

@@ -3,9 +3,10 @@
 1. The asker's card was confirmed by a person here, and the session runs under that card's key.
 2. The dataset exists, and the request is about its current epoch: withdrawn records must not be found in an old one.
 3. An agreement that both signed, and that the request names, covers it.
-4. It fits into that agreement's cap, with everything counted that was charged or promised under it before.
+4. What the asker could evaluate fits into that agreement's cap, with everything counted that was charged or promised
+   under it before. (Of a silent hit that is nothing: there the asker's own node counts.)
 5. The policy of this node allows it.
-6. What both policies still permit is what was granted.
+6. What all policies still permit is what was granted.
 """
 
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from tacita_policies.decision import Entrypoint
 from tacita_policies.facts import match_input
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.keys import VerifyKey
-from tacita_protocol.errors import PeerViolation, SignatureInvalid
+from tacita_protocol.errors import LimitExceeded, MalformedMessage, PeerViolation, SignatureInvalid
+from tacita_protocol.psi.engines import engine_named
+from tacita_protocol.psi.partition import partitions_for
 from tacita_protocol.session.decision import check_allowed
+from tacita_protocol.session.runs import evaluated, runs_of
 from tacita_protocol.statements.agreement import Agreement
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.grant import Grant
@@ -27,6 +31,7 @@ from tacita_protocol.statements.obligations import Obligations, strictest
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import Signed, verify_statement
+from tacita_protocol.statements.vocabulary import Role
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,12 @@ class Refusable:
 
 @dataclass(frozen=True)
 class Acceptable:
-    """Yes, under these obligations, with these tokens."""
+    """Yes: under these obligations, in so many partitions, with these tokens, charging these units here."""
 
     policy: Digest
     obligations: Obligations
+    partitions: int
+    units: int
     snapshot: EpochSnapshot
 
 
@@ -66,8 +73,12 @@ CAP_REACHED = Reason(
 )
 BUSY = Reason(code="busy", message="This node runs too many matches at the moment; ask again later.")
 NOT_ALLOWED = Reason(
-    code="obligations", message="What this node's policy still permits is less than what the broker granted."
+    code="obligations", message="What this node's policy still permits is less than what this match would take."
 )
+TOO_LARGE = Reason(
+    code="too-large", message="The two sets are larger than the granted way of matching can take in this mode."
+)
+NO_ENGINE = Reason(code="no-such-engine", message="This node does not run the granted way of matching.")
 
 
 class Responder:
@@ -91,9 +102,11 @@ class Responder:
         agreement = await self._agreement(asked, grant.body)
         if agreement is None:
             return Refusable((NO_AGREEMENT,), None)
-        caps = agreement.body.caps
-        used = await self._journal.charged(agreement.digest, days=caps.period_days)
-        if used + grant.body.requester_count > caps.units:
+        plan = _plan(asked, grant.body)
+        if isinstance(plan, Reason):
+            return Refusable((plan,), None)
+        partitions, units = plan
+        if units and not await self._journal.has_left(agreement, units):
             return Refusable((CAP_REACHED,), None)
         decision = await services.decision_point.decide(
             Entrypoint.NODE_RESPOND,
@@ -112,11 +125,11 @@ class Responder:
             return Refusable(decision.reasons, policy)
         obligations = strictest(grant.body.obligations, decision.obligations)
         try:
-            check_allowed(obligations, request=asked, grant=grant.body)
+            check_allowed(obligations, request=asked, grant=grant.body, partitions=partitions)
         except PeerViolation:
             return Refusable((NOT_ALLOWED,), policy)
         snapshot = await services.datasets.published_epoch(asked.dataset, asked.epoch)
-        return Acceptable(policy, obligations, snapshot)
+        return Acceptable(policy, obligations, partitions, units, snapshot)
 
     async def _agreement(self, asked: MatchRequest, grant: Grant) -> Signed[Agreement] | None:
         """The agreement that the request names, if it covers it."""
@@ -137,6 +150,19 @@ class Responder:
             engine=grant.engine,
         )
         return None if covering is None else covering[0]
+
+
+def _plan(asked: MatchRequest, grant: Grant) -> tuple[int, int] | Reason:
+    """Into how many partitions the match is cut and what the asker could evaluate of this node's set, or why not."""
+    counts = {"requester_count": grant.requester_count, "responder_count": grant.responder_count}
+    try:
+        partitions = partitions_for(engine_named(grant.engine), asked.mode, **counts)
+    except LimitExceeded:
+        return TOO_LARGE
+    except MalformedMessage:
+        return NO_ENGINE
+    runs = runs_of(asked.result_to, **counts)
+    return partitions, sum(evaluated(run, partitions) for run in runs if run.sender is Role.RESPONDER)
 
 
 def _signed_by(card: Signed[PartnerCard], request: Signed[MatchRequest]) -> bool:

@@ -9,12 +9,15 @@ from tacita_node.matching.orders import PreparedMatch, prepare
 from tacita_node.matching.requester import RequesterJob
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.tables import MatchRow
+from tacita_node.matching.tested import TestedSet, decide_own
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.session import RequesterSession, State
-from tacita_protocol.statements.vocabulary import Role
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.statement import Signed, sign_statement
+from tacita_protocol.statements.vocabulary import ResultTo, Role
 from tacita_sdk.node_api import Hits, MatchOrder, MatchSummary, ReasonView
 
 MATCHES_SHOWN = 1_000
@@ -38,27 +41,32 @@ class MatchService:
         if self._jobs.full:
             raise ProblemError(429, "busy", "Too many matches run at the moment; order this one again later.")
         prepared = await prepare(self._services, order)
-        asked, peer, sender_count = prepared.request.body, prepared.peer.body, prepared.dataset.body.padded_size
+        asked, peer, dataset = prepared.request, prepared.peer.body, prepared.dataset.body
         context = session_context(
             self._services,
             peer=asked.responder,
             peer_key=VerifyKey.from_text(peer.signing_key),
-            sender_count=sender_count,
+            responder_count=dataset.padded_size,
+            responder_engines=dataset.engines,
             custody=await self._services.custody.salted_head(),
-            max_message_bytes=longest_message(
-                asked.engines, receiver_count=asked.padded_count, sender_count=sender_count
-            ),
+            max_message_bytes=longest_message(asked, responder_count=dataset.padded_size),
         )
-        session = RequesterSession(context, prepared.request, prepared.ephemeral)
-        row = self._row(prepared, order, custody=context.custody)
-        await self._journal.begin(row)
+        request, row = await self._begin(prepared, order, custody=context.custody)
+        session = RequesterSession(context, request, prepared.ephemeral)
 
         def make(signals: Signals) -> RequesterJob:
             tools = JobTools(self._services, self._journal, self._results, signals, context.custody)
-            return RequesterJob(prepared.request, session, prepared.snapshot, tools)
+            return RequesterJob(request, session, prepared.snapshot, tools)
 
         self._jobs.start(asked.match, make)
         return self._summary(row)
+
+    async def cancel(self, match: str) -> MatchSummary:
+        """Ends a match that runs, with an aborted receipt. Raises `ProblemError` 404, or 409 when it is over."""
+        await self._row_of(match)
+        if not await self._jobs.cancel(match):
+            raise ProblemError(409, "match-over", "This match is over already, so there is nothing to cancel.")
+        return await self.match(match)
 
     async def notify(self, event: InboxEvent) -> None:
         """Hears of an event about a match. Raises what the broker raises when it must be asked and cannot be."""
@@ -85,10 +93,23 @@ class MatchService:
             raise ProblemError(404, "no-such-match", "This node knows no such match.")
         return row
 
-    def _row(self, prepared: PreparedMatch, order: MatchOrder, *, custody: str) -> MatchRow:
-        asked = prepared.request.body
+    async def _begin(
+        self, prepared: PreparedMatch, order: MatchOrder, *, custody: str
+    ) -> tuple[Signed[MatchRequest], MatchRow]:
+        """Signs the request and writes it down, with what it reserves of a budget here."""
+        if prepared.request.result_to is ResultTo.REQUESTER:
+            return await self._record(prepared, prepared.request, order, custody=custody, units=0)
+        tested = TestedSet(prepared.snapshot.dataset, prepared.peer, prepared.dataset, prepared.agreement)
+        async with self._journal.counting:
+            decision, units = await decide_own(self._services, self._journal, prepared.request, tested)
+            return await self._record(prepared, prepared.decided(decision), order, custody=custody, units=units)
+
+    async def _record(
+        self, prepared: PreparedMatch, asked: MatchRequest, order: MatchOrder, *, custody: str, units: int
+    ) -> tuple[Signed[MatchRequest], MatchRow]:
+        request = sign_statement(asked, self._services.identity.keys.signing)
         case = self._services.cipher.encrypt(order.case.encode("utf-8"), table=CASE_TABLE, row=asked.match)
-        return MatchRow(
+        row = MatchRow(
             match=asked.match,
             role=Role.REQUESTER.value,
             peer=asked.responder,
@@ -105,13 +126,15 @@ class MatchService:
             state=State.REQUESTED.value,
             started=asked.issued,
             case_sealed=case,
-            request=prepared.request.envelope,
+            request=request.envelope,
             reasons="[]",
-            units=0,
+            units=units,
             closed=False,
             settled=False,
             released=False,
         )
+        await self._journal.begin(row)
+        return request, row
 
     def _summary(self, row: MatchRow) -> MatchSummary:
         reasons = decode_reasons(row.reasons)
@@ -127,6 +150,7 @@ class MatchService:
             outcome=row.outcome,
             reasons=tuple(ReasonView(code=reason.code, message=reason.message) for reason in reasons),
             hits=self._results.count(row),
+            progress=self._jobs.progress(row.match),
             started=row.started,
             ended=row.ended,
             closed=row.closed,

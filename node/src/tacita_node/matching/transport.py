@@ -10,6 +10,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from tacita_node.blobs import BlobStore
@@ -44,7 +45,7 @@ class Session(Protocol):
 
     def send(self) -> Outgoing | None: ...
 
-    def send_message(self, data: bytes, *, final: bool) -> None: ...
+    def send_message(self, data: bytes, *, run: int, partition: int, final: bool) -> None: ...
 
 
 class MatchTransport:
@@ -73,10 +74,11 @@ class MatchTransport:
         self._journal = journal
         self._clock = clock
         self._incoming = 0
-        self._messages: deque[bytes] = deque()
+        self._messages: deque[EngineMessage] = deque()
+        self._ended_runs = 0
+        """Runs of which the peer's last message is in."""
         self.session_id: bytes | None = None
         """Set once both confirm frames were exchanged."""
-        self.peer_finished = False
 
     async def flush(self) -> None:
         """Sends all that the session has queued, in order."""
@@ -90,34 +92,28 @@ class MatchTransport:
             await self._receive_frame()
         return self.session_id
 
-    async def send_message(self, data: bytes, *, final: bool) -> None:
+    def run(self, number: int) -> "RunMessages":
+        """The messages of one run; runs follow one another."""
+        return RunMessages(self, number)
+
+    async def send_message(self, data: bytes, *, run: int, partition: int, final: bool) -> None:
         """Sends one engine message, as one frame or several."""
-        self._session.send_message(data, final=final)
+        self._session.send_message(data, run=run, partition=partition, final=final)
         await self.flush()
 
-    async def receive_message(self, max_bytes: int) -> bytes:
-        """The peer's next engine message.
+    async def receive_message(self, run: int) -> EngineMessage | None:
+        """The peer's next message of a run, None when its last one was taken already.
 
-        Raises `PeerEnded`, `PeerViolation` when the peer has sent its last message already, or `LimitExceeded` when the
-        message is longer than `max_bytes`.
+        Raises `PeerEnded`, or `PeerViolation` for a message of another run.
         """
-        while not self._messages:
-            if self.peer_finished:
-                raise PeerViolation("the peer's last message came before all that the engine needs")
+        while not self._messages and self._ended_runs <= run:
             await self._receive_frame()
+        if not self._messages:
+            return None
         message = self._messages.popleft()
-        if len(message) > max_bytes:
-            raise LimitExceeded("the peer's message is longer than the engine allows")
+        if message.run != run:
+            raise PeerViolation("the peer's message belongs to another run", field="frame.run")
         return message
-
-    async def receive_end(self) -> None:
-        """Waits until the peer's last message is in. Raises `PeerViolation` for a message that no engine asked for."""
-        while True:
-            if self._messages:
-                raise PeerViolation("the peer sent more messages than the engine needs")
-            if self.peer_finished:
-                return
-            await self._receive_frame()
 
     def take(self, kind: MessageKind) -> str | None:
         """The last statement of a session that has ended, to be kept first and delivered later (`closing`).
@@ -152,12 +148,44 @@ class MatchTransport:
             match event:
                 case Confirmed(session_id=session_id):
                     self.session_id = session_id
-                case EngineMessage(data=data):
-                    self._messages.append(data)
-                case PeerFinished():
-                    self.peer_finished = True
+                case EngineMessage():
+                    self._messages.append(event)
+                case PeerFinished(run=run):
+                    self._ended_runs = run + 1
                 case _:
                     raise RuntimeError("a frame yields no such event")
+
+
+@dataclass(frozen=True)
+class RunMessages:
+    """One run's messages: what this side sends is labelled with the run, what the peer labels otherwise is refused."""
+
+    transport: MatchTransport = field(repr=False)
+    number: int
+
+    async def send_message(self, data: bytes, *, partition: int, final: bool) -> None:
+        """Sends one message of the engine; `final`: this side's last in the run."""
+        await self.transport.send_message(data, run=self.number, partition=partition, final=final)
+
+    async def receive_message(self, max_bytes: int, *, partition: int) -> bytes:
+        """The peer's next engine message.
+
+        Raises `PeerEnded`, `PeerViolation` when the peer has ended the run already or its message is of another
+        partition, or `LimitExceeded` when it is longer than `max_bytes`.
+        """
+        message = await self.transport.receive_message(self.number)
+        if message is None:
+            raise PeerViolation("the peer's last message came before all that the engine needs")
+        if message.partition != partition:
+            raise PeerViolation("the peer's message belongs to another partition", field="frame.partition")
+        if len(message.data) > max_bytes:
+            raise LimitExceeded("the peer's message is longer than the engine allows")
+        return message.data
+
+    async def receive_end(self) -> None:
+        """Waits for the peer's end of the run. Raises `PeerViolation` for a message that no engine asked for."""
+        if await self.transport.receive_message(self.number) is not None:
+            raise PeerViolation("the peer sent more messages than the engine needs")
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tacita_node.matching.driver import drive
+from tacita_node.matching.driver import Drive
 from tacita_node.workers import ThreadWorkers
 from tacita_protocol.errors import MalformedMessage
-from tacita_protocol.psi.engine import Action, Compute, Receive, Send, Task
+from tacita_protocol.psi.engine import Action, Compute, Receive, Send, Settled, Task
 
 
 class Messages:
@@ -17,16 +17,16 @@ class Messages:
 
     def __init__(self, incoming: list[bytes]) -> None:
         self.incoming = incoming
-        self.sent: list[tuple[bytes, bool]] = []
-        self.limits: list[int] = []
+        self.sent: list[tuple[bytes, int, bool]] = []
+        self.limits: list[tuple[int, int]] = []
         self.silent = asyncio.Event()
         """Set while the engine waits for a message that does not come."""
 
-    async def send_message(self, data: bytes, *, final: bool) -> None:
-        self.sent.append((data, final))
+    async def send_message(self, data: bytes, *, partition: int, final: bool) -> None:
+        self.sent.append((data, partition, final))
 
-    async def receive_message(self, max_bytes: int) -> bytes:
-        self.limits.append(max_bytes)
+    async def receive_message(self, max_bytes: int, *, partition: int) -> bytes:
+        self.limits.append((max_bytes, partition))
         if not self.incoming:
             self.silent.set()
             await asyncio.Event().wait()
@@ -39,9 +39,9 @@ def double(data: bytes) -> bytes:
 
 def engine(closed: list[bool]) -> Generator[Action, Any, bytes]:
     try:
-        first, second = yield Compute((Task(double, (b"a",)), Task(double, (b"b",))))
-        assert (yield Send(first + second)) is None
-        answer = yield Receive(100)
+        first, second = yield Compute((Task(double, (b"a",), elements=2), Task(double, (b"b",), elements=3)))
+        assert (yield Send(first + second, partition=4)) is None
+        answer = yield Receive(100, partition=5)
         if answer == b"bad":
             raise MalformedMessage("not a point", field="setup")
         yield Send(b"bye", final=True)
@@ -50,18 +50,48 @@ def engine(closed: list[bool]) -> Generator[Action, Any, bytes]:
         closed.append(True)
 
 
+def receiver(looked: list[bool]) -> Generator[Action, Any, bytes]:
+    answer = yield Receive(100)
+    assert (yield Settled()) is None
+    looked.append(True)
+    [result] = yield Compute((Task(double, (answer,)),))
+    return bytes(result)
+
+
 def test_an_engine_gets_results_messages_and_its_end() -> None:
-    messages, closed = Messages([b"setup"]), list[bool]()
-    assert asyncio.run(drive(engine(closed), workers=ThreadWorkers(), messages=messages)) == b"setup"
-    assert messages.sent == [(b"aabb", False), (b"bye", True)]
-    assert messages.limits == [100]
+    messages, closed, done = Messages([b"setup"]), list[bool](), list[int]()
+    drive = Drive(engine(closed), workers=ThreadWorkers(), messages=messages, done=done.append)
+    assert asyncio.run(drive.finish()) == b"setup"
+    assert messages.sent == [(b"aabb", 4, False), (b"bye", 0, True)]
+    assert messages.limits == [(100, 5)]
+    assert done == [2, 3]
     assert closed == [True]
+
+
+def test_a_receiver_that_has_settled_does_not_look_before_it_is_told_to() -> None:
+    looked = list[bool]()
+
+    async def hold() -> None:
+        drive = Drive(receiver(looked), workers=ThreadWorkers(), messages=Messages([b"setup"]))
+        await drive.settle()
+        assert looked == []
+        assert await drive.finish() == b"setupsetup"
+
+    asyncio.run(hold())
+    assert looked == [True]
+
+
+def test_who_settles_and_who_does_not_is_not_mixed_up() -> None:
+    with pytest.raises(RuntimeError):
+        asyncio.run(Drive(receiver([]), workers=ThreadWorkers(), messages=Messages([b"setup"])).finish())
+    with pytest.raises(RuntimeError):
+        asyncio.run(Drive(engine([]), workers=ThreadWorkers(), messages=Messages([b"setup"])).settle())
 
 
 def test_what_an_engine_raises_is_raised() -> None:
     closed = list[bool]()
     with pytest.raises(MalformedMessage):
-        asyncio.run(drive(engine(closed), workers=ThreadWorkers(), messages=Messages([b"bad"])))
+        asyncio.run(Drive(engine(closed), workers=ThreadWorkers(), messages=Messages([b"bad"])).finish())
     assert closed == [True]
 
 
@@ -70,7 +100,7 @@ def test_a_cancelled_match_closes_its_engine() -> None:
 
     async def cancel() -> None:
         messages = Messages([])
-        task = asyncio.create_task(drive(engine(closed), workers=ThreadWorkers(), messages=messages))
+        task = asyncio.create_task(Drive(engine(closed), workers=ThreadWorkers(), messages=messages).finish())
         await messages.silent.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
