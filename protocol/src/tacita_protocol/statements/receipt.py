@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from tacita_protocol.statements.statement import Part, Statement
 from tacita_protocol.statements.vocabulary import (
+    MAX_ELEMENTS,
     Code,
-    Count,
     HexDigest,
     MatchId,
     PartnerId,
@@ -21,6 +21,8 @@ from tacita_protocol.statements.vocabulary import (
 TIME_GRAIN = 60
 """Seconds to which a receipt's times are floored."""
 MAX_FRAMES = 2**32
+MAX_CHARGED = 2 * MAX_ELEMENTS
+"""A match has at most two runs, each with at most `MAX_ELEMENTS` evaluated."""
 
 
 class ReceiptStatus(StrEnum):
@@ -64,7 +66,8 @@ class Receipt(Statement):
     open: HexDigest | None
     transcripts: Transcripts
     frames: FrameCounts
-    elements_charged: Count
+    elements_charged: Annotated[int, Field(ge=0, le=MAX_CHARGED)]
+    """Elements that the receivers could evaluate, over all runs; the same on both sides."""
     status: ReceiptStatus
     step: Code | None
     """The session state in which the match was aborted; null when it completed."""

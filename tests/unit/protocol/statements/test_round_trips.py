@@ -11,6 +11,7 @@ from tacita_protocol.errors import SignatureInvalid
 from tacita_protocol.statements.dataset import MAX_EPOCH
 from tacita_protocol.statements.disclosure import MAX_ITEMS, DisclosedItem, Disclosure
 from tacita_protocol.statements.partner import fingerprint
+from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.retraction import RetractedHit, RetractedRelease
 from tacita_protocol.statements.revocation import (
     RevokedAgreement,
@@ -27,11 +28,11 @@ from tacita_protocol.statements.statement import (
     unverified,
     verify_statement,
 )
-from tacita_protocol.statements.vocabulary import MAX_SEALED_TEXT
+from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, MAX_SEALED_TEXT
 from tests.support.golden import STATEMENTS
 from tests.support.later_statements import DISCLOSURE, RETRACTION, REVOCATION
 from tests.support.memory_log import key_named
-from tests.support.statements import AGREEMENT, PARTNER_CARD, PROMISE
+from tests.support.statements import AGREEMENT, PARTNER_CARD, PROMISE, RECEIPT
 
 KEY = key_named("somebody")
 
@@ -148,6 +149,11 @@ DISCLOSED = st.lists(
 def test_every_variant_comes_back_as_it_was(statement: Statement) -> None:
     signed = sign_statement(statement, KEY)
     assert verify_statement(type(statement), signed.envelope, KEY.verify_key) == signed
+
+
+def test_a_receipt_holds_what_two_runs_of_the_largest_sets_charge() -> None:
+    signed = sign_statement(RECEIPT.model_copy(update={"elements_charged": 2 * MAX_ELEMENTS}), KEY)
+    assert verify_statement(Receipt, signed.envelope, KEY.verify_key) == signed
 
 
 def test_the_largest_disclosure_fits_an_envelope() -> None:

@@ -184,6 +184,7 @@ REFUSED: dict[str, tuple[Statement, Edit, str | None]] = {
     "completed without opening": (RECEIPT, setting("open", None), None),
     "completed with a step": (RECEIPT, setting("step", "matching"), None),
     "aborted without a step": (RECEIPT, setting("status", "aborted"), None),
+    "charged more than two runs can be": (RECEIPT, setting("elements_charged", 2**27 + 1), "elements_charged"),
     "negative frames": (RECEIPT, setting("frames.requester", -1), "frames.requester"),
 }
 
