@@ -5,7 +5,8 @@ and becomes ``data.tacita.NAME``. An operator's own directory (overrides) has th
 under ``tacita.local``: it is asked as well and can only be stricter (see `answer.py`).
 
 Nothing is evaluated here: the sources are parsed and every call in them is checked against an allow-list, because the
-engine would load ``http.send`` or ``time.now_ns`` without a word.
+engine would load ``http.send`` or ``time.now_ns`` without a word; the shipped data is checked against its shapes
+(`shapes.py`), because a rule that reads a misspelt field finds nothing and says nothing.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tacita_policies.data_files import check_data
 from tacita_policies.decision import Entrypoint
 from tacita_policies.source import PolicyRefused, check_sources
 from tacita_protocol.crypto.digest import Digest
@@ -29,6 +31,9 @@ MAX_FILE_BYTES = 1 << 20
 ROOT = "tacita"
 LOCAL = "tacita.local"
 """The packages (and data) of an operator's own directory."""
+
+NODE_ASKS = (Entrypoint.NODE_AGREE, Entrypoint.NODE_DISCLOSE, Entrypoint.NODE_RESPOND)
+"""The questions of a node."""
 
 _OVERRIDES = "local/"
 _RESERVED = frozenset({"broker", "node", "lib", "local"})  # names of packages: data may not sit there
@@ -50,13 +55,13 @@ class Bundle:
 
     @classmethod
     def load(
-        cls, overrides: Path | None = None, *, asked: Entrypoint = Entrypoint.NODE_RESPOND, shipped: Path | None = None
+        cls, overrides: Path | None = None, *, asked: Collection[Entrypoint] = NODE_ASKS, shipped: Path | None = None
     ) -> Self:
         """Read and check the shipped bundle, with an operator's own directory on top.
 
         Args:
             overrides: a directory of stricter rules.
-            asked: the question that this service asks: own rules that do not answer it would count for nothing.
+            asked: the questions that this service asks: own rules that answer none of them would count for nothing.
             shipped: replaces the policies of this package.
 
         Raises:
@@ -73,7 +78,7 @@ class Bundle:
         own = dict(_read(overrides))
         _require_all_read(overrides, own.keys())
         bundle = cls._of(files | {f"{_OVERRIDES}{path}": data for path, data in own.items()})
-        if not any(rule.startswith(f"data.{LOCAL}.") for rule in bundle.rules[asked]):
+        if not any(rule.startswith(f"data.{LOCAL}.") for entrypoint in asked for rule in bundle.rules[entrypoint]):
             raise PolicyRefused("the own policies do not answer what this service asks, so none of them would count")
         return bundle
 
@@ -85,11 +90,13 @@ class Bundle:
         packages = check_sources(policies)
         for path, package in packages.items():
             _check_place(path, package)
+        data = _data(files)
+        check_data({name: value for name, value in data.items() if name != "local"})
         return cls(
             digest=digest_of_files(files),
             files=dict(files),
             policies=policies,
-            data={ROOT: _data(files)},
+            data={ROOT: data},
             rules={entrypoint: _rules(entrypoint, frozenset(packages.values())) for entrypoint in Entrypoint},
         )
 

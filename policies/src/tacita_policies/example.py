@@ -22,7 +22,14 @@ from tacita_policies.questions import (
     TermFacts,
 )
 from tacita_protocol.identifiers.kind import Kind
-from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo, Sensitivity
+from tacita_protocol.statements.vocabulary import (
+    AgreementClass,
+    Handling,
+    Mode,
+    PartnerKind,
+    ResultTo,
+    Sensitivity,
+)
 
 _PURPOSE = "payment-screening"
 _LEGAL_BASIS = "gdpr-6-1-f"
@@ -49,7 +56,7 @@ EXAMPLE = MatchInput(
     requester=_BANK,
     responder=_NGO,
     agreement=AgreementFacts(
-        class_="single",
+        class_=AgreementClass.SINGLE,
         caps=Caps(units=26_000, period_days=30),
         not_before=_BEGIN,
         not_after=_END,
@@ -98,7 +105,7 @@ DISCOVER_EXAMPLE = DiscoverInput(
 AGREE_EXAMPLE = AgreeInput(
     own=Side(party=_BANK, approved_by=("data-owner-17", "compliance-4")),
     peer=Side(party=_NGO, approved_by=("director-1",)),
-    class_="single",
+    class_=AgreementClass.SINGLE,
     terms=(
         TermFacts(
             owner="example-ngo",
@@ -131,7 +138,7 @@ DISCLOSE_EXAMPLE = DiscloseInput(
     verdict=None,
     purpose=_PURPOSE,
     legal_basis=_LEGAL_BASIS,
-    handling="amber",
+    handling=Handling.AMBER,
     items=("advert",),
     approvals=(),
     time=_NOW,

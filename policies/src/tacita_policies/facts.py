@@ -1,15 +1,24 @@
 """From signed statements to the facts that a policy reads. Broker and node both build their inputs here."""
 
+from collections.abc import Mapping
+
 from tacita_policies.questions import (
+    AgreedBasis,
+    AgreedCaps,
+    AgreeInput,
     AgreementFacts,
     Caps,
     Credential,
     DatasetFacts,
+    DiscoverInput,
     History,
     MatchInput,
+    OfferedDataset,
     Party,
+    Side,
+    TermFacts,
 )
-from tacita_protocol.statements.agreement import Agreement
+from tacita_protocol.statements.agreement import Agreement, Term
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.partner import PartnerCard
@@ -64,6 +73,49 @@ def match_input(
     )
 
 
+def discover_input(*, asker: PartnerCard, owner: PartnerCard, dataset: DatasetCard, time: int) -> DiscoverInput:
+    """Whether `asker` may know of `dataset`.
+
+    Raises:
+        RuntimeError: the dataset is another partner's.
+    """
+    if dataset.partner != owner.partner:
+        raise RuntimeError("the dataset is not the owner's")
+    offered = OfferedDataset(**dict(_dataset(dataset)), discoverable_by=dataset.discoverable_by)
+    return DiscoverInput(asker=_party(asker), owner=_party(owner), dataset=offered, time=time)
+
+
+def agree_input(
+    agreement: Agreement,
+    *,
+    own: PartnerCard,
+    peer: PartnerCard,
+    datasets: Mapping[tuple[str, str], DatasetCard],
+    time: int,
+) -> AgreeInput:
+    """Whether the node of `own` may sign `agreement`.
+
+    Args:
+        datasets: the cards that this node knows, by owner and name; a term about any other says less to the policy.
+
+    Raises:
+        RuntimeError: the cards are not those of the parties.
+    """
+    if {own.partner, peer.partner} != {party.partner for party in agreement.parties}:
+        raise RuntimeError("the cards are not those of the parties")
+    people = {party.partner: party.approved_by for party in agreement.parties}
+    return AgreeInput(
+        own=Side(party=_party(own), approved_by=people[own.partner]),
+        peer=Side(party=_party(peer), approved_by=people[peer.partner]),
+        class_=agreement.class_,
+        terms=tuple(_term(term, datasets.get((term.owner, term.dataset))) for term in agreement.terms),
+        caps=AgreedCaps(**dict(agreement.caps)),
+        not_before=agreement.not_before,
+        not_after=agreement.not_after,
+        time=time,
+    )
+
+
 def _party(card: PartnerCard) -> Party:
     return Party(
         partner=card.partner,
@@ -99,14 +151,32 @@ def _agreement(agreement: Agreement, request: MatchRequest) -> AgreementFacts | 
     if term is None:
         return None
     return AgreementFacts(
-        class_=agreement.class_.value,
+        class_=agreement.class_,
         caps=Caps(units=agreement.caps.units, period_days=agreement.caps.period_days),
         not_before=agreement.not_before,
         not_after=agreement.not_after,
-        documents=tuple(document for basis in term.legal_bases for document in basis.documents),
+        documents=tuple(
+            document for basis in term.legal_bases if basis.code == request.legal_basis for document in basis.documents
+        ),
         modes=term.modes,
         engines=term.engines,
         result_to=term.result_to,
         purposes=term.purposes,
         legal_bases=tuple(basis.code for basis in term.legal_bases),
+    )
+
+
+def _term(term: Term, card: DatasetCard | None) -> TermFacts:
+    known = card if card is not None and card.kind == term.kind else None
+    return TermFacts(
+        owner=term.owner,
+        dataset=term.dataset,
+        kind=term.kind,
+        sensitivity=None if known is None else known.sensitivity,
+        jurisdictions=None if known is None else known.jurisdictions,
+        modes=term.modes,
+        engines=term.engines,
+        result_to=term.result_to,
+        purposes=term.purposes,
+        legal_bases=tuple(AgreedBasis(code=basis.code, documents=basis.documents) for basis in term.legal_bases),
     )

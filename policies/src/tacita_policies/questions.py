@@ -11,17 +11,21 @@ from pydantic import Field
 
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.statement import Part
+from tacita_protocol.statements.verdict import VerdictOutcome
 from tacita_protocol.statements.vocabulary import (
+    AgreementClass,
     Code,
     Count,
     DatasetName,
     Engines,
+    Handling,
     HexDigest,
     Jurisdictions,
     Mode,
     PaddedCount,
     PartnerId,
     PartnerKind,
+    PersonReference,
     ResultTo,
     Sensitivity,
     ShortText,
@@ -56,12 +60,12 @@ class Caps(Part):
 class AgreementFacts(Part):
     """The agreement between the two, reduced to its term about the dataset in question."""
 
-    class_: Annotated[Code, Field(alias="class")]
+    class_: Annotated[AgreementClass, Field(alias="class")]
     caps: Caps
     not_before: UnixTime
     not_after: UnixTime
     documents: Annotated[tuple[HexDigest, ...], Field(max_length=128)]
-    """Digests of the documents that support the legal bases."""
+    """Digests of the documents that support the legal basis of the request."""
     modes: Annotated[tuple[Mode, ...], Field(max_length=8)]
     engines: Engines
     result_to: Annotated[tuple[ResultTo, ...], Field(max_length=3)]
@@ -157,7 +161,7 @@ class Side(Part):
     """One party of an agreement: who it is, and which people approved there (by reference)."""
 
     party: Party
-    approved_by: Annotated[tuple[ShortText, ...], Field(max_length=8)]
+    approved_by: Annotated[tuple[PersonReference, ...], Field(max_length=8)]
 
 
 class AgreeInput(Part):
@@ -165,7 +169,7 @@ class AgreeInput(Part):
 
     own: Side
     peer: Side
-    class_: Annotated[Code, Field(alias="class")]
+    class_: Annotated[AgreementClass, Field(alias="class")]
     terms: Annotated[tuple[TermFacts, ...], Field(min_length=1, max_length=32)]
     caps: AgreedCaps
     not_before: UnixTime
@@ -174,7 +178,7 @@ class AgreeInput(Part):
 
 
 class DisclosureStage(StrEnum):
-    """How far a disclosure goes, in this order; a referral hands the whole thing to an authority."""
+    """How far a disclosure goes: the stages of that statement, in order, and a referral of the whole case."""
 
     LABEL = "label"
     CONTACT = "contact"
@@ -195,11 +199,11 @@ class DiscloseInput(Part):
     """The strictest of what is disclosed."""
     sources: Annotated[tuple[PartnerKind, ...], Field(min_length=1, max_length=len(PartnerKind))]
     """Kinds of the partners whose data made the hit or the record."""
-    verdict: Code | None
-    """What a person said about the hit: confirmed, false or duplicate; null while nobody has looked."""
+    verdict: VerdictOutcome | None
+    """What a person said about the hit; null while nobody has looked."""
     purpose: Code
     legal_basis: Code
-    handling: Code
+    handling: Handling
     items: Annotated[tuple[Code, ...], Field(min_length=1, max_length=32)]
     """Names of the fields, or the labels, never their values."""
     approvals: Annotated[tuple[Code, ...], Field(max_length=16)]

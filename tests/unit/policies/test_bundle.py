@@ -13,7 +13,7 @@ FILES = {
     f"rego/{place}.rego": f"package tacita.{place.replace('/', '.')}\n\nimport rego.v1\n\n{ANSWER}\n"
     for place in ("broker/discover", "broker/match", "node/agree", "node/disclose", "node/respond")
 } | {
-    "data/limits.json": '{"about": "A test.", "limits": {"most": 5}}',
+    "data/regions.json": '{"about": "A test.", "regions": {"EU": ["FR"]}}',
 }
 
 
@@ -93,13 +93,13 @@ REFUSED_DIRECTORIES = {
     "an entrypoint without an answer": {"rego/node/respond.rego": "package tacita.node.other\n\nx := 1\n"},
     "a package elsewhere": {"rego/x.rego": "package system\n\nx := 1\n"},
     "shipped rules in the operator's place": {"rego/x.rego": "package tacita.local.broker.match\n\nx := 1\n"},
-    "data that is no JSON": {"data/limits.json": "{"},
-    "data with a key twice": {"data/limits.json": '{"about": "", "limits": 1, "limits": 2}'},
-    "data under another name": {"data/limits.json": '{"about": "", "purposes": {}}'},
-    "data without a word about it": {"data/limits.json": '{"limits": {}}'},
+    "data that is no JSON": {"data/regions.json": "{"},
+    "data with a key twice": {"data/regions.json": '{"about": "", "regions": {}, "regions": {}}'},
+    "data under another name": {"data/regions.json": '{"about": "", "purposes": {}}'},
+    "data without a word about it": {"data/regions.json": '{"regions": {}}'},
     "data in a package's place": {"data/broker.json": '{"about": "", "broker": {}}'},
-    "data twice": {"data/more/limits.json": '{"about": "", "limits": {}}'},
-    "a file too large": {"data/limits.json": '{"about": "' + "x" * (1 << 20) + '", "limits": {}}'},
+    "data twice": {"data/more/regions.json": '{"about": "", "regions": {}}'},
+    "a file too large": {"data/regions.json": '{"about": "' + "x" * (1 << 20) + '", "limits": {}}'},
 }
 
 
@@ -136,12 +136,12 @@ def test_own_rules_stay_in_their_place(tmp_path: Path, package: str) -> None:
 
 OWN_THAT_WOULD_NOT_COUNT = {
     "a library that nothing asks": ({"rego/words.rego": "package tacita.local.lib.words\n\nx := 1\n"}, "do not answer"),
-    "data only": ({"data/limits.json": '{"about": "", "limits": 1}'}, "do not answer"),
+    "data only": ({"data/hours.json": '{"about": "", "hours": 1}'}, "do not answer"),
     "nothing": ({}, "do not answer"),
     "a rule outside rego/": ({"respond.rego": "package tacita.local.node.respond\n"}, "^respond.rego: own"),
     "a rule among the data": ({"data/respond.rego": "package tacita.local.node.respond\n"}, "^data/respond.rego: own"),
     "a name in capitals": ({"rego/RESPOND.REGO": "package tacita.local.node.respond\n"}, "^rego/RESPOND.REGO: own"),
-    "data outside data/": ({"limits.json": "{}"}, "^limits.json: own"),
+    "data outside data/": ({"hours.json": "{}"}, "^hours.json: own"),
 }
 
 

@@ -8,6 +8,7 @@ package tacita.broker.match
 import data.tacita.lib.agreement
 import data.tacita.lib.answer
 import data.tacita.lib.federation
+import data.tacita.lib.federation_reasons
 import rego.v1
 
 default allow := false
@@ -19,7 +20,7 @@ allow if {
 
 decision := answer.given(allow, reasons, obligations)
 
-reasons := federation.reasons | agreement.reasons_if_known
+reasons := federation_reasons.reasons | agreement.reasons_if_known
 
 default obligations := {}
 

@@ -8,29 +8,30 @@ import rego.v1
 
 fallback := {
 	"code": "not-permitted",
-	"message": "No rule of this federation allows this match.",
+	"message": "No rule of this federation allows this.",
 }
 
-given(allow, reasons, obligations) := {
-	"allow": true,
-	"reasons": [],
-	"obligations": obligations,
-} if {
+given(allow, reasons, obligations) := object.union(permission(allow, reasons), {"obligations": obligations}) if {
+	permission(allow, reasons).allow == true
+}
+
+given(allow, reasons, _) := permission(allow, reasons) if {
+	permission(allow, reasons).allow == false
+}
+
+permission(allow, reasons) := {"allow": true, "reasons": []} if {
 	allow == true
 	count(reasons) == 0
 }
 
-given(_, reasons, _) := {
-	"allow": false,
-	"reasons": [reason | some reason in reasons],
-} if {
+permission(_, reasons) := {"allow": false, "reasons": first([reason | some reason in reasons])} if {
 	count(reasons) > 0
 }
 
-given(allow, reasons, _) := {
-	"allow": false,
-	"reasons": [fallback],
-} if {
+permission(allow, reasons) := {"allow": false, "reasons": [fallback]} if {
 	allow != true
 	count(reasons) == 0
 }
+
+# An answer has room for 16 reasons.
+first(reasons) := array.slice(reasons, 0, 16)

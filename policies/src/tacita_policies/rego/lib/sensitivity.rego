@@ -1,21 +1,36 @@
 # METADATA
 # title: What the sensitivity of a dataset demands, whoever asks
-# description: Read from data/sensitivities.json. A sensitivity that is not listed there permits nothing.
+# description: >-
+#   Read from data/sensitivities.json; a sensitivity that is not listed there permits nothing. Where the asker's own set is
+#   tested it counts as well, seen from its side: there the asker is the one who holds the data.
 package tacita.lib.sensitivity
 
 import rego.v1
 
-default modes := []
+default asked := {"modes": [], "result_to": [], "engines": []}
 
-modes := data.tacita.sensitivities[input.dataset.sensitivity].modes
+asked := data.tacita.sensitivities[input.dataset.sensitivity]
 
-default result_to := []
+default tested := {"modes": [], "result_to": [], "engines": []}
 
-result_to := data.tacita.sensitivities[input.dataset.sensitivity].result_to
+tested := asked if input.tested == null
 
-default engines := []
+tested := {
+	"modes": rules.modes,
+	"result_to": [other_side[side] | some side in rules.result_to],
+	"engines": rules.engines,
+} if {
+	input.tested != null
+	rules := data.tacita.sensitivities[input.tested.sensitivity]
+}
 
-engines := data.tacita.sensitivities[input.dataset.sensitivity].engines
+other_side := {"requester": "owner", "owner": "requester", "both": "both"}
+
+modes := [mode | some mode in asked.modes; mode in tested.modes]
+
+result_to := [side | some side in asked.result_to; side in tested.result_to]
+
+engines := [engine | some engine in asked.engines; engine in tested.engines]
 
 default satisfied := false
 
@@ -29,16 +44,29 @@ reasons contains {
 	"message": "This dataset names possible victims: only its owner may learn of a match.",
 } if {
 	input.dataset.sensitivity == "possible-victim"
-	not input.result_to in result_to
+	not input.result_to in asked.result_to
+}
+
+reasons contains {
+	"code": "tested-possible-victim",
+	"message": "The own set names possible victims: nobody else may learn of a match with it.",
+} if {
+	input.tested != null
+	input.tested.sensitivity == "possible-victim"
+	not input.result_to in tested.result_to
 }
 
 reasons contains {
 	"code": "sensitivity-result-to",
 	"message": "For data of this sensitivity that side may not learn the result.",
 } if {
-	input.dataset.sensitivity != "possible-victim"
 	not input.result_to in result_to
+	not about_possible_victims
 }
+
+about_possible_victims if input.dataset.sensitivity == "possible-victim"
+
+about_possible_victims if input.tested.sensitivity == "possible-victim"
 
 reasons contains {
 	"code": "sensitivity-mode",
