@@ -14,8 +14,7 @@ from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
 from tacita_protocol.tlog.entry import build_match_entry
 from tacita_sdk.audit_export import AuditExport
-from tests.support.memory_log import SEALED, key_named
-from tests.support.session_pair import (
+from tests.support.memory_broker import (
     BANK,
     BROKER,
     COUNT,
@@ -26,10 +25,9 @@ from tests.support.session_pair import (
     POLICY,
     REASONS,
     MemoryBroker,
-    SessionPair,
-    receipt_of,
-    take,
 )
+from tests.support.memory_log import SEALED, key_named
+from tests.support.session_pair import SessionPair, receipt_of, take
 from tests.support.statements import PARTNER_CARD
 
 Json = dict[str, Any]

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from tacita_sdk.cli.audit import app
 from tacita_sdk.errors import VerificationFailed
 from tests.support.auditing import CASE
+from tests.support.memory_broker import BANK, NGO
 from tests.support.memory_log import MemoryLog
-from tests.support.session_pair import BANK, NGO
 
 
 @pytest.fixture

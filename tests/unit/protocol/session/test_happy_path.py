@@ -21,22 +21,9 @@ from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.logged import Outcome
 from tacita_protocol.statements.receipt import ReceiptStatus
 from tacita_protocol.statements.statement import verify_statement
+from tests.support.memory_broker import BANK, COUNT, CUSTODY, NGO, NOW, OBLIGATIONS, POLICY, REASONS, MemoryBroker
 from tests.support.memory_log import key_named
-from tests.support.session_pair import (
-    BANK,
-    COUNT,
-    CUSTODY,
-    NGO,
-    NOW,
-    OBLIGATIONS,
-    POLICY,
-    REASONS,
-    MemoryBroker,
-    SessionPair,
-    drain,
-    receipt_of,
-    take,
-)
+from tests.support.session_pair import SessionPair, drain, receipt_of, take
 
 
 def test_a_match_from_request_to_release() -> None:

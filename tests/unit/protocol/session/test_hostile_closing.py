@@ -14,8 +14,9 @@ from tacita_protocol.statements.logged import Outcome
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus, Transcripts
 from tacita_protocol.statements.statement import Signed, sign_statement
 from tacita_protocol.statements.vocabulary import Role
+from tests.support.memory_broker import BANK, COUNT, CUSTODY, NGO, NOW, REASONS
 from tests.support.memory_log import INDEPENDENT_WITNESSES, key_named
-from tests.support.session_pair import BANK, COUNT, CUSTODY, NGO, NOW, REASONS, SessionPair, drain, receipt_of
+from tests.support.session_pair import SessionPair, drain, receipt_of
 
 Lie = Callable[[SessionPair], bytes]
 

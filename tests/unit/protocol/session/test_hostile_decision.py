@@ -13,21 +13,9 @@ from tacita_protocol.statements.match import SenderDecision
 from tacita_protocol.statements.obligations import strictest
 from tacita_protocol.statements.receipt import ReceiptStatus
 from tacita_protocol.statements.vocabulary import Mode, ResultTo, Role
+from tests.support.memory_broker import BANK, COUNT, NGO, NOW, OBLIGATIONS, POLICY, MemoryBroker, match_request
 from tests.support.memory_log import INDEPENDENT_WITNESSES, MemoryLog
-from tests.support.session_pair import (
-    BANK,
-    COUNT,
-    NGO,
-    NOW,
-    OBLIGATIONS,
-    POLICY,
-    MemoryBroker,
-    SessionPair,
-    drain,
-    match_request,
-    receipt_of,
-    take,
-)
+from tests.support.session_pair import SessionPair, drain, receipt_of, take
 
 Lie = Callable[[SessionPair], bytes]
 

@@ -13,8 +13,9 @@ from tacita_protocol.session.keys import confirmation, derive_keys, seal_secret
 from tacita_protocol.statements.acceptance import Open
 from tacita_protocol.statements.statement import sign_statement
 from tacita_protocol.statements.vocabulary import Role
+from tests.support.memory_broker import BANK, NOW
 from tests.support.memory_log import key_named
-from tests.support.session_pair import BANK, NOW, SessionPair, drain, receipt_of, take
+from tests.support.session_pair import SessionPair, drain, receipt_of, take
 
 Attack = Callable[[SessionPair], list[bytes]]
 """The frames that the responder is given; the last one is refused."""

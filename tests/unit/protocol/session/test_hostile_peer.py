@@ -13,19 +13,9 @@ from tacita_protocol.session.keys import seal_secret
 from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.statement import payload_of, sign_statement, unverified
 from tacita_protocol.statements.vocabulary import Role
+from tests.support.memory_broker import BANK, NGO, NOW, OBLIGATIONS, POLICY, REASONS
 from tests.support.memory_log import key_named
-from tests.support.session_pair import (
-    BANK,
-    NGO,
-    NOW,
-    OBLIGATIONS,
-    POLICY,
-    REASONS,
-    SessionPair,
-    drain,
-    receipt_of,
-    take,
-)
+from tests.support.session_pair import SessionPair, drain, receipt_of, take
 
 Lie = Callable[[SessionPair], bytes]
 SECRET = bytes(32)

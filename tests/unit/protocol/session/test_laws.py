@@ -13,6 +13,7 @@ from tacita_protocol.errors import LimitExceeded
 from tacita_protocol.session import EngineMessage, PeerFinished, State
 from tacita_protocol.session.fragments import Assembler, fragment
 from tacita_protocol.session.keys import confirmation, derive_keys
+from tacita_protocol.statements.vocabulary import ResultTo
 from tests.support.session_pair import SessionPair
 
 DIGESTS = {name: digest_of(name.encode()) for name in ("request", "grant", "acceptance", "opening")}
@@ -54,15 +55,23 @@ def test_a_message_passes_exactly_up_to_the_limit(length: int, limit: int, piece
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=6))
-def test_any_conversation_arrives_and_both_transcripts_agree(turns: list[tuple[bool, bytes]]) -> None:
-    pair = SessionPair().reach(State.CONFIRMED)
-    for asked, data in turns:
-        (pair.requester if asked else pair.responder).send_message(data, run=0, partition=0, final=False)
-        assert pair.messages() == [EngineMessage(data, 0, 0)]
-    pair.requester.send_message(b"", run=0, partition=0, final=True)
-    pair.responder.send_message(b"", run=0, partition=0, final=True)
-    assert pair.messages() == [EngineMessage(b"", 0, 0), PeerFinished(0)] * 2
+@given(
+    result_to=st.sampled_from(ResultTo),
+    turns=st.lists(st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=6), min_size=2, max_size=2),
+)
+def test_any_conversation_arrives_and_both_transcripts_agree(
+    result_to: ResultTo, turns: list[list[tuple[bool, bytes]]]
+) -> None:
+    pair = SessionPair(request={"result_to": result_to}).reach(State.CONFIRMED)
+    for run, conversation in zip(pair.requester.runs, turns, strict=False):
+        number = run.number
+        for asked, data in conversation:
+            speaker = pair.requester if asked else pair.responder
+            speaker.send_message(data, run=number, partition=0, final=False)
+            assert pair.messages() == [EngineMessage(data, number, 0)]
+        pair.requester.send_message(b"", run=number, partition=0, final=True)
+        pair.responder.send_message(b"", run=number, partition=0, final=True)
+        assert pair.messages() == [EngineMessage(b"", number, 0), PeerFinished(number)] * 2
     pair._to_closing()
     assert pair.requester.receipt is not None
     assert pair.responder.receipt is not None

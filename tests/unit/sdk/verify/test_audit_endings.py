@@ -15,8 +15,9 @@ from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.statement import Signed, sign_statement, unverified, verify_statement
 from tests.support.audit_case import AuditCase, Json
 from tests.support.auditing import CASE, audit, failure
+from tests.support.memory_broker import BANK, BROKER, CUSTODY, NGO, NOW, OBLIGATIONS, POLICY
 from tests.support.memory_log import key_named
-from tests.support.session_pair import BANK, BROKER, CUSTODY, NGO, NOW, OBLIGATIONS, POLICY, take
+from tests.support.session_pair import take
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from tacita_sdk.errors import VerificationFailed
 from tacita_sdk.verify import LogUnreadable, load_checkpoint, load_export, load_trust, open_log, verify_audit
 from tests.support.audit_case import AuditCase
 from tests.support.auditing import CASE, audit, failure
+from tests.support.memory_broker import BANK, NGO
 from tests.support.memory_log import MemoryLog
-from tests.support.session_pair import BANK, NGO
 
 
 @pytest.fixture

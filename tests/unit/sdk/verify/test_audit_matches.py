@@ -16,8 +16,8 @@ from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.statement import Signed, sign_statement, unverified, verify_statement
 from tests.support.audit_case import AuditCase, Json
 from tests.support.auditing import CASE, failure
+from tests.support.memory_broker import BANK, BROKER, NGO, NOW
 from tests.support.memory_log import key_named
-from tests.support.session_pair import BANK, BROKER, NGO, NOW
 
 
 @pytest.fixture
