@@ -24,8 +24,9 @@ def http_protocol(settings: Settings) -> type[HttpToolsProtocol]:
 
     class BoundedProtocol(HttpToolsProtocol):
         _timer: TimerHandle | None = None
-        _header_bytes = 0
         _awaiting_headers = True
+        _bare_bytes = 0
+        _body_grew = False
         _address = ""
 
         def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -50,17 +51,29 @@ def http_protocol(settings: Settings) -> type[HttpToolsProtocol]:
             super().on_message_begin()
             self._await_headers()
 
+        def on_header(self, name: bytes, value: bytes) -> None:
+            if not self._awaiting_headers:
+                raise ValueError("trailers")  # kept by uvicorn, read by nobody, without an end
+            super().on_header(name, value)
+
         def on_headers_complete(self) -> None:
+            if not self.url.startswith(b"/"):
+                raise ValueError("absolute")  # names a host that need not be the one in the Host header
             self._disarm()
             self._awaiting_headers = False
             super().on_headers_complete()
 
+        def on_body(self, body: bytes) -> None:
+            self._body_grew = True
+            super().on_body(body)
+
         def data_received(self, data: bytes) -> None:
+            self._body_grew = False
             super().data_received(data)
-            if self._awaiting_headers:
-                self._header_bytes += len(data)
-                if self._header_bytes > settings.header_bytes and not self.transport.is_closing():
-                    self._refuse(431, "headers", "The headers of this request are too large.")
+            # What is no body is bounded here: headers, and whatever a chunked body is wrapped into.
+            self._bare_bytes = 0 if self._body_grew else self._bare_bytes + len(data)
+            if self._bare_bytes > settings.header_bytes and not self.transport.is_closing():
+                self._refuse(431, "headers", "The headers of this request are too large.")
 
         def send_400_response(self, msg: str) -> None:
             del msg  # the library's own text is no problem document
@@ -68,7 +81,7 @@ def http_protocol(settings: Settings) -> type[HttpToolsProtocol]:
 
         def _await_headers(self) -> None:
             self._disarm()
-            self._awaiting_headers, self._header_bytes = True, 0
+            self._awaiting_headers, self._bare_bytes = True, 0
             self._timer = self.loop.call_later(settings.header_seconds, self._too_slow)
 
         def _disarm(self) -> None:
