@@ -5,19 +5,17 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from sqlalchemy import func, select
 
 from tacita_node.matching import job, requester
 from tacita_node.matching.export import audit_export
-from tacita_node.matching.tables import MatchRow
 from tacita_node.problems import ProblemError
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.identifiers.kind import Kind
-from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
-from tacita_protocol.statements.statement import verify_statement
+from tacita_protocol.statements.receipt import ReceiptStatus
 from tacita_sdk.verify import open_log, verify_audit
 from tests.support.lying_broker import lying
-from tests.support.match_federation import IBANS, Member, Send, loaded_federation, until
+from tests.support.match_federation import IBANS, Member, Send, loaded_federation
+from tests.support.match_steps import hold_engine_frames, receipts_of, rows, state_of
 
 pytestmark = pytest.mark.anyio
 
@@ -189,40 +187,3 @@ async def told_again(member: Member, match: str) -> None:
     """The broker announces a match that is over once more."""
     event = InboxEvent(seq=1, type=InboxEventType.DECISION, match=match, agreement=None)
     await member.matches.notify(event)
-
-
-def hold_engine_frames(member: Member) -> None:
-    """Frames after the confirmation never get out of this member."""
-
-    async def hold(request: httpx2.Request, send: Send) -> httpx2.Response:
-        if request.method == "PUT" and "/frames/" in request.url.path and not request.url.path.endswith("/0"):
-            await asyncio.Event().wait()
-        return await send()
-
-    member.line.on = hold
-
-
-async def state_of(member: Member, match: str, state: str) -> None:
-    async def reached() -> bool:
-        row = await find(member, match)
-        return row is not None and row.state == state
-
-    await until(reached)
-
-
-async def find(member: Member, match: str) -> MatchRow | None:
-    async with member.running.database.read() as session:
-        return await session.get(MatchRow, match)
-
-
-async def rows(member: Member) -> int:
-    async with member.running.database.read() as session:
-        return (await session.execute(select(func.count()).select_from(MatchRow))).scalar_one()
-
-
-async def receipts_of(member: Member) -> dict[str, Receipt]:
-    """Own receipts, verified."""
-    async with member.running.database.read() as session:
-        found = list(await session.scalars(select(MatchRow)))
-    key = member.identity.keys.signing.verify_key
-    return {row.match: verify_statement(Receipt, row.receipt, key).body for row in found if row.receipt is not None}

@@ -120,14 +120,22 @@ class Member:
         await self.stopping.aclose()
         self.services = None
 
-    async def load(self, dataset: str, kind: Kind, values: tuple[str, ...], *, publish: bool = True) -> None:
+    async def load(
+        self,
+        dataset: str,
+        kind: Kind,
+        values: tuple[str, ...],
+        *,
+        publish: bool = True,
+        sensitivity: Sensitivity = Sensitivity.FINANCIAL,
+    ) -> None:
         """Imports values and publishes them."""
         data = ("value\n" + "\n".join(values) + "\n").encode()
         report = await self.running.datasets.import_source(data, ImportOrder(dataset, kind, "value", "GB", None))
         assert report.accepted == len(values)
         if publish:
             kinds = (PartnerKind.BANK, PartnerKind.NGO)
-            await self.running.datasets.publish(dataset, Publication(Sensitivity.FINANCIAL, kinds, ()))
+            await self.running.datasets.publish(dataset, Publication(sensitivity, kinds, ()))
 
     async def ended(self, match: str, *, closed: bool = True) -> MatchSummary:
         """The match's summary once it is over (and with `closed` its closing verified)."""
@@ -157,17 +165,14 @@ class MatchFederation:
             await member.running.agreements.partners.confirm(other.identity.partner, other.identity.fingerprint)
 
     async def agree(self, *, units: int = 26_000) -> None:
-        """Confirms, and signs an agreement by which the bank may ask about the NGO's accounts."""
+        """Confirms, and signs an agreement by which the bank may ask about the NGO's accounts and count its numbers."""
         await self.confirm()
-        term = TermDraft(
-            owner=NGO,
-            dataset="accounts",
-            kind="account",
-            purposes=("payment-screening",),
-            legal_bases=("gdpr-6-1-f",),
-        )
+        lawful = {"purposes": ("payment-screening",), "legal_bases": ("gdpr-6-1-f",)}
+        accounts = {"owner": NGO, "dataset": "accounts", "kind": "account", "result_to": ("requester", "owner", "both")}
+        numbers = {"owner": NGO, "dataset": "numbers", "kind": "phone", "modes": ("intersection", "cardinality")}
+        terms = tuple(TermDraft.model_validate(term | lawful) for term in (accounts, numbers))
         draft = AgreementDraft(
-            with_=NGO, terms=(term,), units=units, approved_by=("compliance",), their_approvers=("director",)
+            with_=NGO, terms=terms, units=units, approved_by=("compliance",), their_approvers=("director",)
         )
         agreement = (await self.bank.running.agreements.propose(draft)).body.agreement
 
@@ -194,10 +199,15 @@ class MatchFederation:
 
 
 @asynccontextmanager
-async def loaded_federation(root: Path, *, agreed: bool = True, **limits: int) -> AsyncIterator[MatchFederation]:
-    """Bank and NGO hold four accounts each, two of them in common; with `agreed`, they have an agreement."""
+async def loaded_federation(
+    root: Path, *, agreed: bool = True, published: bool = False, **limits: int
+) -> AsyncIterator[MatchFederation]:
+    """Bank and NGO hold four accounts each, two of them in common; with `agreed`, they have an agreement.
+
+    The bank's own set may be tested by the owner only if it is `published`.
+    """
     async with match_federation(root, **limits) as federation:
-        await federation.bank.load("book", Kind.ACCOUNT, IBANS[:4], publish=False)
+        await federation.bank.load("book", Kind.ACCOUNT, IBANS[:4], publish=published)
         await federation.ngo.load("accounts", Kind.ACCOUNT, IBANS[2:])
         if agreed:
             await federation.agree()
