@@ -108,11 +108,12 @@ class ScriptedPolicy:
         return self.verdict
 
     async def permit(self, entrypoint: Entrypoint, input: PermitInput) -> Permission:  # noqa: A002 - the interface's word
-        """What `hidden` leaves visible is permitted."""
+        """A dataset is visible to its owner and to the kinds on its card, unless it is `hidden`."""
         assert entrypoint is Entrypoint.BROKER_DISCOVER
         assert isinstance(input, DiscoverInput)
         shown = input.asker.kind in input.dataset.discoverable_by and input.dataset.name not in self.hidden
-        return ALLOWED if shown else Permission(allow=False, reasons=DENY.reasons)
+        allowed = shown or input.asker.partner == input.owner.partner
+        return ALLOWED if allowed else Permission(allow=False, reasons=DENY.reasons)
 
     async def permit_each(self, entrypoint: Entrypoint, inputs: Sequence[PermitInput]) -> tuple[Permission, ...]:
         """The same for each."""

@@ -11,6 +11,7 @@ from fastapi import Request
 from tacita_broker.agreements.service import AgreementService
 from tacita_broker.bell import Bell, Places
 from tacita_broker.blobs import BlobStore
+from tacita_broker.catalogue.discovery import Discovery
 from tacita_broker.catalogue.service import CatalogueService
 from tacita_broker.config import Settings
 from tacita_broker.directory import BrokerDirectory, BrokerKeys
@@ -91,7 +92,7 @@ def build(
     partners = PartnerService(database, log)
     enrolment = Enrolment(database, settings, clock)
     inbox = InboxService(database, settings, bell)
-    catalogue = CatalogueService(database, partners, settings, clock, bell)
+    catalogue = CatalogueService(database, partners, Discovery(point, clock), settings, clock, bell)
     agreements = AgreementService(database, partners, inbox, settings, clock, bell)
     relay = RelayService(database, BlobStore(directory.blobs), settings, bell)
     closing = Closing(partners, key.verify_key, clock, bell)

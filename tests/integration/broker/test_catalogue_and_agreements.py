@@ -11,7 +11,7 @@ from tacita_protocol.statements.agreement import Agreement, Caps, LegalBasis, Pa
 from tacita_protocol.statements.statement import Signed, add_signature, sign_statement
 from tacita_protocol.statements.vocabulary import AgreementClass, Mode, PartnerKind, ResultTo
 from tests.support.broker_harness import broker_at
-from tests.support.broker_match import dataset_card, datasets_of, event_types, federation, requested
+from tests.support.broker_match import dataset_card, datasets_of, event_types, federation, match_request, requested
 from tests.support.broker_partner import Partner
 
 
@@ -56,6 +56,23 @@ def test_each_sees_what_it_may_discover(tmp_path: Path) -> None:
                 assert answer.status_code == 201
             assert [card.dataset for card in await datasets_of(bank)] == ["accounts"]
             assert [card.dataset for card in await datasets_of(ngo)] == ["accounts", "for-hotels", "for-nobody"]
+
+    asyncio.run(run())
+
+
+def test_what_the_policy_hides_does_not_exist(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            harness.policy.hidden.add("accounts")
+            assert await datasets_of(bank) == []
+            assert [card.dataset for card in await datasets_of(ngo)] == ["accounts"]
+            hidden, absent = (match_request(bank, ngo, dataset=name) for name in ("accounts", "no-such-dataset"))
+            answers = [
+                await bank.post("/v1/matches", StatementBody(envelope=asked.envelope)) for asked in (hidden, absent)
+            ]
+            assert [answer.status_code for answer in answers] == [404, 404]
+            assert answers[0].content == answers[1].content
 
     asyncio.run(run())
 

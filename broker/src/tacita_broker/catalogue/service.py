@@ -1,4 +1,4 @@
-"""The catalogue. A dataset that the asker's kind may not discover does not exist for the asker."""
+"""The catalogue. A dataset that the policy does not let the asker discover does not exist for the asker."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.bell import Bell
+from tacita_broker.catalogue.discovery import Discovery, Offered
 from tacita_broker.catalogue.tables import DatasetRow
 from tacita_broker.config import Limits
 from tacita_broker.log.service import QUEUED
@@ -24,10 +25,17 @@ class CatalogueService:
     """Publishes and finds dataset cards."""
 
     def __init__(
-        self, database: Database, partners: PartnerService, limits: Limits, clock: Callable[[], int], bell: Bell
+        self,
+        database: Database,
+        partners: PartnerService,
+        discovery: Discovery,
+        limits: Limits,
+        clock: Callable[[], int],
+        bell: Bell,
     ) -> None:
         self._database = database
         self._partners = partners
+        self._discovery = discovery
         self._limits = limits
         self._clock = clock
         self._bell = bell
@@ -69,7 +77,7 @@ class CatalogueService:
         return True
 
     async def catalogue(self, caller: KnownPartner) -> Catalogue:
-        """The newest cards that the caller's kind may discover, and the caller's own."""
+        """The newest cards that the caller may discover."""
         newest = (
             select(DatasetRow.partner, DatasetRow.dataset, func.max(DatasetRow.epoch).label("epoch"))
             .group_by(DatasetRow.partner, DatasetRow.dataset)
@@ -83,19 +91,28 @@ class CatalogueService:
         )
         async with self._database.read() as session:
             rows = list(await session.scalars(query.order_by(DatasetRow.partner, DatasetRow.dataset)))
-            cards = [await self._card(session, row) for row in rows]
-        visible = [card for card in cards if card is not None and may_discover(caller.card.body, card.body)]
-        return Catalogue(datasets=tuple(DatasetView(card=card.envelope) for card in visible[:MAX_LISTED]))
+            offered = [one for row in rows if (one := await self._offered(session, row)) is not None]
+        visible = await self._discovery.visible(caller.card, offered)
+        return Catalogue(datasets=tuple(DatasetView(card=one.dataset.envelope) for one in visible[:MAX_LISTED]))
 
-    async def offered_in(
-        self, session: AsyncSession, asker: PartnerCard, owner: str, dataset: str, epoch: int
+    async def offered(
+        self, asker: Signed[PartnerCard], owner: str, dataset: str, epoch: int
     ) -> Signed[DatasetCard] | None:
-        """The card of the newest epoch, if it is `epoch` and the asker may discover it; None otherwise."""
-        if await self._newest_epoch(session, owner, dataset) != epoch:
+        """The card of the newest epoch, if it is `epoch` and the asker may discover it; None otherwise.
+
+        Not inside a transaction: the policy is asked.
+        """
+        async with self._database.read() as session:
+            found = await self._newest_in(session, owner, dataset, epoch)
+        if found is None:
+            await self._discovery.absent(asker, owner, f"{dataset}/{epoch}")
             return None
-        row = await session.get(DatasetRow, (owner, dataset, epoch))
-        card = None if row is None else await self._card(session, row)
-        return card if card is not None and may_discover(asker, card.body) else None
+        visible = await self._discovery.visible(asker, [found])
+        return visible[0].dataset if visible else None
+
+    async def still_offered_in(self, session: AsyncSession, card: DatasetCard) -> bool:
+        """Whether that epoch is still the newest of an approved partner."""
+        return await self._newest_in(session, card.partner, card.dataset, card.epoch) is not None
 
     async def stored_in(
         self, session: AsyncSession, owner: str, dataset: str, epoch: int
@@ -105,14 +122,25 @@ class CatalogueService:
         return None if row is None else await self._card(session, row)
 
     async def _card(self, session: AsyncSession, row: DatasetRow) -> Signed[DatasetCard] | None:
-        """The verified card of an approved owner, unless it was withdrawn. It is verified once: cards never change."""
+        """The verified card of an approved owner, unless it was withdrawn."""
+        offered = await self._offered(session, row)
+        return None if offered is None else offered.dataset
+
+    async def _newest_in(self, session: AsyncSession, owner: str, dataset: str, epoch: int) -> Offered | None:
+        if await self._newest_epoch(session, owner, dataset) != epoch:
+            return None
+        row = await session.get(DatasetRow, (owner, dataset, epoch))
+        return None if row is None else await self._offered(session, row)
+
+    async def _offered(self, session: AsyncSession, row: DatasetRow) -> Offered | None:
+        """The card with its owner, approved, unless it was withdrawn. It is verified once: cards never change."""
         owner = await self._partners.approved_in(session, row.partner)
         if owner is None or row.withdrawn is not None:
             return None
         address = (row.partner, row.dataset, row.epoch)
         if (card := self._verified.get(address)) is None:
             card = self._verified[address] = verify_statement(DatasetCard, row.card, owner.key)
-        return card
+        return Offered(owner.card, card)
 
     @staticmethod
     async def _newest_epoch(session: AsyncSession, partner: str, dataset: str) -> int | None:
@@ -128,8 +156,3 @@ class CatalogueService:
     async def _names(session: AsyncSession, partner: str) -> int:
         query = select(func.count(DatasetRow.dataset.distinct())).where(DatasetRow.partner == partner)
         return (await session.execute(query)).scalar_one()
-
-
-def may_discover(asker: PartnerCard, card: DatasetCard) -> bool:
-    """Whether the asker may know of the dataset: its owner, and the kinds that the card names."""
-    return asker.partner == card.partner or asker.kind in card.discoverable_by

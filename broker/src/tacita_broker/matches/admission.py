@@ -59,6 +59,8 @@ class Admission:
         request = verify_statement(MatchRequest, envelope, caller.key)
         if request.body.requester != caller.partner:
             raise refused("requester", "The request names another requester than its sender.")
+        asked = request.body
+        offered = await self._catalogue.offered(caller.card, asked.responder, asked.dataset, asked.epoch)
         async with self._database.write() as session:
             known = await session.get(MatchRow, request.body.match)
             if known is not None:
@@ -66,7 +68,7 @@ class Admission:
                     raise conflict("match-exists", "Another request has this match id.")
                 return PromiseBody(promise=known.promise), False
             self._log.require_trust()
-            card = await self._check(session, caller, request.body)
+            card = await self._check(session, caller, request.body, offered)
             now = self._clock()
             promise = sign_statement(
                 Promise(match=request.body.match, request=request.digest, broker=self._settings.broker, issued=now),
@@ -87,16 +89,12 @@ class Admission:
             )
         return PromiseBody(promise=promise.envelope), True
 
-    async def _check(self, session: AsyncSession, caller: KnownPartner, request: MatchRequest) -> DatasetCard:
+    async def _check(
+        self, session: AsyncSession, caller: KnownPartner, request: MatchRequest, card: Signed[DatasetCard] | None
+    ) -> DatasetCard:
         """The card of the dataset that is asked about."""
         self._check_times(request)
-        responder = await self._partners.approved_in(session, request.responder)
-        card: Signed[DatasetCard] | None = None
-        if responder is not None:
-            card = await self._catalogue.offered_in(
-                session, caller.card.body, responder.partner, request.dataset, request.epoch
-            )
-        if card is None:
+        if card is None or not await self._catalogue.still_offered_in(session, card.body):
             raise not_found()
         if (request.kind, request.normaliser) != (card.body.kind, card.body.normaliser):
             raise refused("normaliser", "Kind and normaliser version must be those of the dataset's card.")
