@@ -1,4 +1,4 @@
-"""Bank accounts: IBAN (ISO 13616), and domestic forms where they determine one.
+"""Bank accounts: IBAN (ISO 13616), domestic forms where they determine one, and those of countries without IBAN.
 
 A domestic form is converted only if it is the whole national account number with check digits of its own (BBAN). Where
 the IBAN needs a bank code that the form does not show (GB, NL), or the banks have rules of their own (DE, SE), two
@@ -18,6 +18,7 @@ from schwifty.exceptions import (
 from schwifty.registry import get_iban_spec
 
 from tacita_protocol.errors import InvalidIdentifier
+from tacita_protocol.identifiers.domestic import read_domestic
 from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.spelling import plain_spelling
 
@@ -29,20 +30,27 @@ _SEPARATORS = re.compile(r"[ .-]")
 _IBAN_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]*")
 _SLASHED = re.compile(r"(?:([0-9]{1,6})\s*-\s*)?([0-9]{2,10})\s*/\s*([0-9]{4})")
 _WHOLE: Mapping[str, re.Pattern[str]] = {
+    "BA": re.compile(r"[0-9]{16}"),
     "BE": re.compile(r"[0-9]{12}"),
     "ES": re.compile(r"[0-9]{20}"),  # CCC
     "FR": re.compile(r"[0-9]{10}[A-Z0-9]{11}[0-9]{2}"),  # RIB
     "IT": re.compile(r"[A-Z][0-9]{10}[A-Z0-9]{12}"),
     "MC": re.compile(r"[0-9]{10}[A-Z0-9]{11}[0-9]{2}"),
+    "ME": re.compile(r"[0-9]{18}"),
+    "MK": re.compile(r"[0-9]{15}"),
+    "MR": re.compile(r"[0-9]{23}"),
     "NO": re.compile(r"[0-9]{11}"),
     "PT": re.compile(r"[0-9]{21}"),  # NIB
+    "RS": re.compile(r"[0-9]{18}"),
+    "SI": re.compile(r"[0-9]{15}"),
     "SM": re.compile(r"[A-Z][0-9]{10}[A-Z0-9]{12}"),
+    "TN": re.compile(r"[0-9]{20}"),  # RIB
 }
 """Domestic forms that are the BBAN itself, by country, without separators; schwifty knows the check digits of each."""
 
 
 def normalise(text: str, region: str | None) -> str:
-    """The IBAN of an account in electronic form: capitals and digits, no separators, check digits verified.
+    """The IBAN in electronic form, or `country:scheme:bank-account` where there is none; check digits are verified.
 
     Args:
         text: an IBAN in any spelling, or a domestic form of `region`.
@@ -58,8 +66,10 @@ def normalise(text: str, region: str | None) -> str:
     compact = _SEPARATORS.sub("", plain)
     if _IBAN_SHAPE.fullmatch(compact):
         return _checked(compact)
-    if not re.fullmatch(r"[A-Z0-9 ./-]+", plain) or not re.search(r"[0-9]", plain):
+    if not re.fullmatch(r"[A-Z0-9 .:#/-]+", plain) or not re.search(r"[0-9]", plain):
         raise InvalidIdentifier("not written as an account number", reason=RejectionReason.NOT_A_NUMBER)
+    if found := read_domestic(plain, region and region.upper()):
+        return found
     if region is None:
         raise InvalidIdentifier("a domestic form needs a region", reason=RejectionReason.NEEDS_REGION)
     return _from_domestic(plain, compact, region.upper())

@@ -4,70 +4,72 @@ import re
 import unicodedata
 from functools import cache
 
-from stdnum.de import handelsregisternummer
-from stdnum.exceptions import ValidationError
+from stdnum.de.handelsregisternummer import GERMAN_COURTS
 
 from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.kind import RejectionReason
 
-_CANONICAL = re.compile(r"DE:(HRA|HRB|GNR|PR|VR):([A-Z]+)-([1-9][0-9]{0,5})([A-ZÖ]{0,3})")
-_SPELT = re.compile(r"\b(?:HR ?[AB]|GNR|VR|PR)[ .:]*(?:NR\.? ?)?[0-9]", re.IGNORECASE)
+_CANONICAL = re.compile(r"DE:(HRA|HRB|GNR|PR|VR):([A-Z]+)-([1-9][0-9]{0,5})([A-Z]{0,3})")
+_REGISTER = r"(?P<register>HR ?[AB]|GNR|PR|VR)[ .:]*(?:NR\.? ?)?"
+_NUMBER = r"(?P<number>[1-9][0-9]{0,5})(?![0-9])"
+_SPELT = re.compile(rf"(?<![A-Z]){_REGISTER}[0-9]", re.IGNORECASE)
+_FORMS = (
+    re.compile(rf"{_REGISTER}{_NUMBER} ?(?P<suffix>) (?P<court>.+)", re.IGNORECASE),
+    re.compile(rf"{_REGISTER}{_NUMBER} ?(?P<suffix>[A-Z]{{1,3}}) (?P<court>.+)", re.IGNORECASE),
+    re.compile(rf"(?P<court>.+?) {_REGISTER}{_NUMBER} ?(?P<suffix>[A-Z]{{0,3}})", re.IGNORECASE),
+)
 _COURT_WORD = re.compile(r"\b(?:AMTSGERICHT|REGISTERGERICHT|HANDELSREGISTER|AG)\b[ .:]*(?:DES )?", re.IGNORECASE)
-_REGISTER = re.compile(r"\b(HR) ?([AB])[ .:]*(?:NR\.? ?)?(?=[0-9])", re.IGNORECASE)
-_TRANSCRIBED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
-_NAMES = {"HRA": "HRA", "HRB": "HRB", "GNR": "GnR", "PR": "PR", "VR": "VR"}
+_TRANSCRIBED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _BERLIN = "BERLINCHARLOTTENBURG"
+_SHORT_NAMES = {
+    "Bad Homburg": "Bad Homburg v.d.H.",
+    "Berlin": "Berlin (Charlottenburg)",
+    "Charlottenburg": "Berlin (Charlottenburg)",
+    "Kempten": "Kempten (Allgäu)",
+    "Ludwigshafen": "Ludwigshafen a.Rhein (Ludwigshafen)",
+    "Ludwigshafen am Rhein": "Ludwigshafen a.Rhein (Ludwigshafen)",
+    "Oldenburg": "Oldenburg (Oldenburg)",
+    "St. Ingbert": "St. Ingbert (St Ingbert)",
+    "St. Wendel": "St. Wendel (St Wendel)",
+    "Weiden": "Weiden i. d. OPf.",
+    "Weiden in der Oberpfalz": "Weiden i. d. OPf.",
+}
 
 
 def read_handelsregister(plain: str) -> str | None:
-    """`DE:HRB:COURT-number`; None when the text speaks of no such register.
+    """`DE:HRB:COURT-number`, the court in capitals without accents; None when the text speaks of no such register.
 
     Raises:
-        InvalidIdentifier: with one `RejectionReason`.
+        InvalidIdentifier: `UNKNOWN_REGISTER`: no court, or none that keeps a register.
     """
-    if canonical := _CANONICAL.fullmatch(plain.upper()):
-        kind, court, number, suffix = canonical.groups()
-        return _checked(f"{court} {_NAMES[kind]} {number} {suffix}".strip())
-    if not _SPELT.search(plain):
+    canonical = _CANONICAL.fullmatch(plain.upper())
+    if canonical is not None and canonical[2] in _courts().values():
+        return _written(canonical[1], canonical[2], canonical[3], canonical[4])
+    if canonical is None and not _SPELT.search(plain):
         return None
-    spelt = _REGISTER.sub(lambda found: f"{found.group(1)}{found.group(2)} ".upper(), _COURT_WORD.sub("", plain))
-    return _checked(re.sub(r"[ ,;()]+", " ", spelt).strip())
+    spelt = re.sub(r"[ ,;]+", " ", _COURT_WORD.sub("", plain)).strip()
+    for form in _FORMS:
+        found = form.fullmatch(spelt)
+        court = _courts().get(_folded(found["court"])) if found else None
+        if found and court:
+            return _written(found["register"].replace(" ", ""), court, found["number"], found["suffix"])
+    raise InvalidIdentifier("a number needs a court that keeps the register", reason=RejectionReason.UNKNOWN_REGISTER)
 
 
-def _checked(spelt: str) -> str:
-    for text in (spelt, _with_umlauts(spelt)):
-        try:
-            found = handelsregisternummer.validate(text)
-        except ValidationError:
-            continue
-        # The library gives "court register number [suffix]", the court in its official spelling.
-        match = re.fullmatch(r"(.*) (HRA|HRB|PR|GnR|VR) ([0-9]+) ?([A-ZÖ]*)", found, re.IGNORECASE)
-        if match is None:
-            continue
-        court, register, number, suffix = match[1], match[2].upper(), match[3], match[4].upper()
-        folded = _folded(court)
-        if folded == _BERLIN and suffix == "B":  # Berlin puts its letter behind every number, others write it or not
-            suffix = ""
-        return f"DE:{register}:{folded}-{number}{suffix}"
-    raise InvalidIdentifier(
-        "the register's number needs a court that keeps one", reason=RejectionReason.UNKNOWN_REGISTER
-    )
-
-
-def _folded(court: str) -> str:
-    decomposed = unicodedata.normalize("NFD", court.upper())
-    return "".join(character for character in decomposed if "A" <= character <= "Z")
-
-
-def _with_umlauts(spelt: str) -> str:
-    """The text with a court's name in its official spelling where it is transcribed (`Muenchen`)."""
-    for transcribed, court in _transcribed_courts().items():
-        if transcribed in spelt.lower():
-            return re.sub(re.escape(transcribed), court, spelt, flags=re.IGNORECASE)
-    return spelt
+def _written(register: str, court: str, number: str, suffix: str) -> str:
+    if court == _BERLIN and suffix.upper() in {"A", "B"}:  # Berlin's letter repeats the register's, written or not
+        suffix = ""
+    return f"DE:{register}:{court}-{number}{suffix}".upper()
 
 
 @cache
-def _transcribed_courts() -> dict[str, str]:
-    courts = {court.lower().translate(_TRANSCRIBED): court for court in handelsregisternummer.GERMAN_COURTS}
-    return {transcribed: court for transcribed, court in courts.items() if transcribed != court.lower()}
+def _courts() -> dict[str, str]:
+    """Courts in capitals without accents, by every way to write them."""
+    names = {name: name for name in GERMAN_COURTS} | _SHORT_NAMES
+    plain = {_folded(name): _folded(court) for name, court in names.items()}
+    return {_folded(name.lower().translate(_TRANSCRIBED)): _folded(court) for name, court in names.items()} | plain
+
+
+def _folded(name: str) -> str:
+    decomposed = unicodedata.normalize("NFD", name.casefold().upper())
+    return "".join(character for character in decomposed if "A" <= character <= "Z")

@@ -2,11 +2,9 @@
 
 import re
 
-import phonenumbers
-from phonenumbers import CountryCodeSource, NumberParseException, PhoneNumber, PhoneNumberFormat
-
 from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.kind import RejectionReason
+from tacita_protocol.identifiers.numbering_plan import Reader, Reading, reader
 from tacita_protocol.identifiers.spelling import plain_spelling
 
 VERSION = "1"
@@ -17,6 +15,9 @@ _SPELLING = re.compile(r"[+0-9 ()./-]+")
 _EXTENSION = re.compile(r"[0-9) ]\s*(?:#|x|ext|extn|extension|;ext=|доб)[^0-9]*[0-9]+", re.IGNORECASE)
 _SEVERAL = re.compile(r"[,;|&]|/.*/|/\s*[0-9]{1,3}$")
 _SPREADSHEET_FLOAT = re.compile(r"[0-9]\.0$")
+_OLD_MEXICAN = re.compile(r"(?:1|01|044|045)([2-9][0-9]{9})")
+"""Prefixes that Mexico abolished in 2019: what follows is the whole number, and no number begins with them."""
+_MEXICO = 52
 
 
 def normalise(text: str, region: str | None) -> str:
@@ -30,16 +31,28 @@ def normalise(text: str, region: str | None) -> str:
         InvalidIdentifier: with one `RejectionReason`. A number with an extension is refused: the switchboard in front
             of it is shared by people who have nothing to do with each other.
     """
+    return normalise_by(reader(), text, region)
+
+
+def normalise_by(read: Reader, text: str, region: str | None) -> str:
+    """As `normalise`, by a library of the caller's choice."""
     plain = _SCHEME.sub("", plain_spelling(text))
     _refuse_other_spellings(plain)
-    known_region = _known_region(region)
-    number = _parsed(plain, known_region)
-    if not phonenumbers.is_valid_number(number):
+    number = read(plain, None if region is None else region.upper())
+    if not number.valid:
+        return _mexican(number, read)
+    if number.national_form:
+        _refuse_two_readings(plain, number, read)
+    return number.e164
+
+
+def _mexican(number: Reading, read: Reader) -> str:
+    """The number without an abolished prefix; all others stay invalid."""
+    old = _OLD_MEXICAN.fullmatch(number.national) if number.country_code == _MEXICO else None
+    current = read(f"+{_MEXICO}{old[1]}", None) if old else number
+    if not current.valid:
         raise InvalidIdentifier("not a number that the country's plan can assign", reason=RejectionReason.INVALID)
-    canonical = _e164(number)
-    if number.country_code_source == CountryCodeSource.FROM_DEFAULT_COUNTRY:
-        _refuse_two_readings(plain, number.country_code, canonical)
-    return canonical
+    return current.e164
 
 
 def _refuse_other_spellings(plain: str) -> None:
@@ -52,38 +65,14 @@ def _refuse_other_spellings(plain: str) -> None:
         raise InvalidIdentifier("not written as a phone number", reason=RejectionReason.NOT_A_NUMBER)
 
 
-def _known_region(region: str | None) -> str | None:
-    if region is None:
-        return None
-    upper = region.upper()
-    if upper not in phonenumbers.SUPPORTED_REGIONS:
-        raise InvalidIdentifier("no such region for phone numbers", reason=RejectionReason.UNKNOWN_COUNTRY)
-    return upper
-
-
-def _parsed(plain: str, region: str | None) -> PhoneNumber:
-    try:
-        return phonenumbers.parse(plain, region, keep_raw_input=True)
-    except NumberParseException as error:
-        if error.error_type != NumberParseException.INVALID_COUNTRY_CODE:
-            raise InvalidIdentifier("not a phone number", reason=RejectionReason.NOT_A_NUMBER) from None
-        if region is None and "+" not in plain:
-            raise InvalidIdentifier("a national number needs a region", reason=RejectionReason.NEEDS_REGION) from None
-        raise InvalidIdentifier("no such country calling code", reason=RejectionReason.UNKNOWN_COUNTRY) from None
-
-
-def _refuse_two_readings(plain: str, country_code: int | None, canonical: str) -> None:
+def _refuse_two_readings(plain: str, number: Reading, read: Reader) -> None:
     """Spreadsheets drop a leading `+` as readily as a leading `0`: `49...` in Germany may be either, of two owners."""
     digits = re.sub(r"[^0-9]", "", plain)
-    if not digits.startswith(str(country_code)):
+    if not digits.startswith(str(number.country_code)):
         return
     try:
-        other = phonenumbers.parse(f"+{digits}")
-    except NumberParseException:
+        other = read(f"+{digits}", None)
+    except InvalidIdentifier:
         return
-    if phonenumbers.is_valid_number(other) and _e164(other) != canonical:
+    if other.valid and other.e164 != number.e164:
         raise InvalidIdentifier("valid with and without a country calling code", reason=RejectionReason.AMBIGUOUS)
-
-
-def _e164(number: PhoneNumber) -> str:
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)

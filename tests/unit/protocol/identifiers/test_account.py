@@ -63,7 +63,7 @@ REJECTED = [
     ("19-2000145399", "CZ", RejectionReason.INVALID),
     ("00000000000", "NO", RejectionReason.INVALID),  # a placeholder would match every other placeholder
     ("ZZ89370400440532013000", None, RejectionReason.UNKNOWN_COUNTRY),
-    ("021000021 123456789", "US", RejectionReason.UNKNOWN_COUNTRY),
+    ("021000021 123456789", "ZA", RejectionReason.UNKNOWN_COUNTRY),
     ("539-0075470-34", None, RejectionReason.NEEDS_REGION),
     ("20-20-15 55555555", "GB", RejectionReason.AMBIGUOUS),  # which bank has this sort code is not in the form
     ("0417164300", "NL", RejectionReason.AMBIGUOUS),
