@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request, Response
 
-from tacita_broker.access import bearer
+from tacita_broker.access import bearer, openapi
 from tacita_broker.access.answers import json_answer
 from tacita_broker.access.gate import Gate
 from tacita_broker.agreements import routes as agreements
@@ -15,19 +15,24 @@ from tacita_broker.partners import routes as partners
 from tacita_broker.problems import ProblemError, install_problem_handlers
 from tacita_broker.relay import routes as relay
 from tacita_broker.services import Services, services_of
+from tacita_broker.version import version
 from tacita_protocol.api import Health
 
 
 def create_app(services: Services) -> FastAPI:
     """The application over services that somebody else starts and stops (`services.Running`)."""
-    app = FastAPI(title="Tacita broker", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Tacita broker", version=version(), openapi_url=None, redirect_slashes=False)
     app.state.services = services
     install_problem_handlers(app)
-    app.add_middleware(Gate, settings=services.settings, key=services.keys.signing, clock=services.clock)
+    app.add_middleware(
+        Gate, settings=services.settings, key=services.keys.signing, clock=services.clock, rates=services.rates
+    )
     for feature in (partners, catalogue, agreements, lifecycle, relay, matches, inbox, bearer, log):
         app.include_router(feature.router)
 
-    @app.get("/healthz")
+    openapi.install(app)
+
+    @app.get("/healthz", **openapi.public({200: Health}))
     async def healthz(request: Request) -> Response:
         """Whether requests are served and the log grows."""
         if services_of(request).bell.stopping:

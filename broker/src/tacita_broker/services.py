@@ -8,6 +8,7 @@ from typing import Self
 
 from fastapi import Request
 
+from tacita_broker.access.rates import Rates
 from tacita_broker.agreements.service import AgreementService
 from tacita_broker.bell import Bell, Places
 from tacita_broker.blobs import BlobStore
@@ -71,6 +72,7 @@ class Services:
     keeper: Keeper
     decision_point: DecisionPoint
     lease: Lease
+    rates: Rates
     places: Places = field(default_factory=Places)
     nobody: VerifyKey = field(default_factory=lambda: SigningKey.generate().verify_key)
     """A key whose secret is thrown away: signatures that claim an unknown partner are checked under it."""
@@ -119,6 +121,7 @@ def build(
         keeper=Keeper(database, decisions, closing, log, relay, inbox, settings, key.verify_key, clock, bell),
         decision_point=point,
         lease=Lease(database_file(settings.database)),
+        rates=Rates(settings, time.monotonic),
     )
 
 

@@ -10,6 +10,8 @@ from re import compile as pattern
 from fastapi import APIRouter, Request, Response
 
 from tacita_broker.access.answers import json_answer
+from tacita_broker.access.gate import belongs_to
+from tacita_broker.access.openapi import signed
 from tacita_broker.access.signed import Signature, exchange_of
 from tacita_broker.problems import ProblemError
 from tacita_broker.services import services_of
@@ -30,7 +32,7 @@ class Bearer:
     match: str | None
 
 
-@router.post("/v1/tokens")
+@router.post("/v1/tokens", **signed({200: TokenBody}, 404, body=TokenRequest))
 async def token(request: Request, call: Signature) -> Response:
     """A token for the inbox, or for the frames of one match that the caller is a party of."""
     services = services_of(request)
@@ -62,6 +64,7 @@ async def bearer(request: Request, scope: TokenScope, match: str | None = None) 
     known = await services.partners.find(partner)
     if known is None or not known.approved or claims.get("key") != known.key.keyid:
         raise _unauthorised()
+    belongs_to(exchange_of(request), partner, services.rates, services.rates.bearer)
     return Bearer(partner, match)
 
 

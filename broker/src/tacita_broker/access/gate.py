@@ -1,4 +1,4 @@
-"""The outermost layer: what every request must be like, and the signature on answers to signed requests.
+"""The outermost layer: what every request must be like, how many may come, and signatures on answers to signed ones.
 
 A plain ASGI layer, because the framework's own middleware would cancel handlers and hide disconnects.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tacita_broker.access.rates import Rate, Rates, address_key
 from tacita_broker.config import Settings
 from tacita_broker.problems import ProblemError, problem_response
 from tacita_protocol.crypto.httpsig import RequestParts, sign_response
@@ -38,30 +39,50 @@ class Exchange:
 
     headers: dict[str, str]
     """Lower-case names; those that came more than once are the harmless ones, joined by commas."""
+    address: str
+    """Whose request it is until it is known whose (`rates.address_key`)."""
+    partner: str | None = None
+    """Whose request it is: set by `belongs_to`."""
     verified: RequestParts | None = None
 
 
 class Gate:
-    """Refuses ambiguous requests and foreign authorities; signs answers."""
+    """Refuses ambiguous requests and foreign authorities; signs answers.
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, key: SigningKey, clock: Callable[[], int]) -> None:
+    Every request counts for its address, until it turns out to be a partner's (`belongs_to`). Behind a proxy the
+    address is the last one in `X-Forwarded-For`: the only one that the proxy itself wrote.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, key: SigningKey, clock: Callable[[], int], rates: Rates
+    ) -> None:
         self._app = app
         self._settings = settings
         self._authorities = settings.accepted_authorities
         self._key = key
         self._clock = clock
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         try:
-            exchange = Exchange(self._checked_headers(scope))
+            address = self._address(scope)
+            self._rates.public.take(address)
+            exchange = Exchange(self._checked_headers(scope), address)
         except ProblemError as error:
             await problem_response(error)(scope, receive, send)
             return
         scope[EXCHANGE] = exchange
         await self._app(scope, receive, _Signing(exchange, self._sign, send))
+
+    def _address(self, scope: Scope) -> str:
+        if self._settings.behind_proxy:
+            forwarded = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+            return address_key(forwarded[-1].decode("latin-1").rpartition(",")[2]) if forwarded else ""
+        client = scope.get("client")
+        return "" if client is None else address_key(str(client[0]))
 
     def _checked_headers(self, scope: Scope) -> dict[str, str]:
         headers: dict[str, str] = {}
@@ -97,6 +118,14 @@ class Gate:
             keyid=self._settings.broker,
             now=self._clock(),
         )
+
+
+def belongs_to(exchange: Exchange, partner: str, rates: Rates, rate: Rate) -> None:
+    """The request is a partner's: from here on it counts for it, and not for the address. Raises a 429 problem."""
+    if exchange.partner is None:
+        exchange.partner = partner
+        rates.public.give_back(exchange.address)
+        rate.take(partner)
 
 
 class _Signing:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from tacita_broker.access.body import JSON_TYPE, read_empty_body, read_json_body
-from tacita_broker.access.gate import EXCHANGE, Exchange
+from tacita_broker.access.gate import EXCHANGE, Exchange, belongs_to
 from tacita_broker.access.nonces import use_nonce
 from tacita_broker.partners.service import KnownPartner
 from tacita_broker.problems import ProblemError
@@ -33,7 +33,7 @@ async def signed_call(request: Request) -> SignedCall:
     """Verify the request's signature and use its nonce. The one way to act as a partner.
 
     Raises `ProblemError`: 401 when the signature does not hold (unknown partner, wrong key and changed message give
-    the same answer) or came before, 403 while the partner is not approved.
+    the same answer) or came before, 403 while the partner is not approved, 429 when it asks too often.
     """
     services = services_of(request)
     body = await _signed_body(request, services)
@@ -43,9 +43,11 @@ async def signed_call(request: Request) -> SignedCall:
     verified = verify(request, body, key=key, now=services.clock())
     if known is None:
         raise RuntimeError("a signature of a key that nobody holds verified")
+    services.rates.signed.check(known.partner)  # before anything is written
     async with services.database.write() as session:
         await use_nonce(session, verified)
     mark_verified(request, body)
+    belongs_to(exchange_of(request), known.partner, services.rates, services.rates.signed)
     if not known.approved:
         raise ProblemError(403, "not-approved", "This partner has not been approved by the broker's administrator yet.")
     return SignedCall(known, body)

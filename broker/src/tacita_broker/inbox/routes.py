@@ -6,16 +6,17 @@ from fastapi import APIRouter, Query, Request, Response
 
 from tacita_broker.access.answers import json_answer
 from tacita_broker.access.bearer import bearer
+from tacita_broker.access.openapi import bearing
 from tacita_broker.problems import too_many
 from tacita_broker.services import services_of
-from tacita_protocol.api import TokenScope
+from tacita_protocol.api import Inbox, TokenScope
 
 router = APIRouter()
 
 MAX_SEQ = 2**53 - 1
 
 
-@router.get("/v1/inbox")
+@router.get("/v1/inbox", **bearing({200: Inbox}))
 async def inbox(
     request: Request,
     after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0,

@@ -7,25 +7,27 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from tacita_broker.access.body import read_json_body
+from tacita_broker.access.body import BINARY_TYPE, read_json_body
+from tacita_broker.access.openapi import public
 from tacita_broker.errors import LogDamaged
 from tacita_broker.log.service import PINNED
 from tacita_broker.problems import not_found
 from tacita_broker.services import services_of
 from tacita_broker.waiting import first_news
-from tacita_protocol.api import CosignatureBody, parse_body
+from tacita_protocol.api import CosignatureBody, WitnessNext, parse_body
 
 router = APIRouter()
 
 _NUMBER = r"(?:x[0-9]{3}/){0,5}[0-9]{3}"
 _OBJECT = re.compile(rf"tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/{_NUMBER}(?:\.p/[1-9][0-9]{{0,2}})?", re.ASCII)
 
+TEXT = "text/plain"
 IMMUTABLE = "public, max-age=31536000, immutable"
 MAX_SIZE = 2**53 - 1
 CROWDED_WAIT_SECONDS = 1
 
 
-@router.get("/log/checkpoint")
+@router.get("/log/checkpoint", **public({200: TEXT}, 404))
 async def checkpoint(request: Request) -> Response:
     """The newest checkpoint with the cosignatures that are in."""
     note = await asyncio.to_thread(services_of(request).log.files.published)
@@ -34,7 +36,7 @@ async def checkpoint(request: Request) -> Response:
     return Response(note, headers={"cache-control": "no-cache"}, media_type="text/plain; charset=utf-8")
 
 
-@router.get("/log/{path:path}")
+@router.get("/log/{path:path}", **public({200: BINARY_TYPE}, 404))
 async def log_object(request: Request, path: str) -> Response:
     """A tile or an entry bundle."""
     if not _OBJECT.fullmatch(path):
@@ -46,7 +48,7 @@ async def log_object(request: Request, path: str) -> Response:
     return Response(data, headers={"cache-control": IMMUTABLE}, media_type="application/octet-stream")
 
 
-@router.get("/v1/trust")
+@router.get("/v1/trust", **public({200: TEXT}, 404))
 async def trust_file(request: Request) -> Response:
     """The federation's trust file as issued. To be compared out of band, never followed on its own."""
     trust = services_of(request).log.trust
@@ -55,7 +57,7 @@ async def trust_file(request: Request) -> Response:
     return Response(trust.text, headers={"cache-control": "no-cache"}, media_type="text/plain; charset=utf-8")
 
 
-@router.get("/v1/witness/next")
+@router.get("/v1/witness/next", **public({200: WitnessNext, 204: None}))
 async def witness_next(
     request: Request,
     old: Annotated[int, Query(ge=0, le=MAX_SIZE)],
@@ -74,7 +76,7 @@ async def witness_next(
     return Response(news.model_dump_json(), headers={"cache-control": "no-store"}, media_type="application/json")
 
 
-@router.post("/v1/witness/cosignatures", status_code=204)
+@router.post("/v1/witness/cosignatures", **public({204: None}, 404, 409, body=CosignatureBody))
 async def cosignature(request: Request) -> Response:
     """A cosignature over a pinned checkpoint; it authenticates itself."""
     services = services_of(request)
