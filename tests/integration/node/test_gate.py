@@ -132,11 +132,6 @@ async def test_errors_are_problems_that_repeat_nothing(
     assert CANARY not in answer.text
 
 
-async def test_the_openapi_document_is_served(node: SingleNode) -> None:
-    document = (await node.client.get("/openapi.json")).json()
-    assert "/v1/datasets/{name}/imports" in document["paths"]
-
-
 async def refused_while_receiving(messages: list[Message], *, limits: Limits, declared: bytes | None = None) -> int:
     """The status of a request whose body comes as `messages` and then no further."""
     sent: list[Message] = []

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from tacita_broker.access.body import BINARY_TYPE, read_json_body
@@ -37,7 +37,9 @@ async def checkpoint(request: Request) -> Response:
 
 
 @router.get("/log/{path:path}", **public({200: BINARY_TYPE}, 404))
-async def log_object(request: Request, path: str) -> Response:
+async def log_object(
+    request: Request, path: Annotated[str, Path(json_schema_extra={"pattern": f"^{_OBJECT.pattern}$"})]
+) -> Response:
     """A tile or an entry bundle."""
     if not _OBJECT.fullmatch(path):
         raise not_found()

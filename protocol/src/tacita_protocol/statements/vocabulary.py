@@ -147,7 +147,7 @@ Distinct = AfterValidator(_distinct)
 
 _NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 # No control characters, no bidirectional overrides: these texts are shown to people who decide by them.
-_SHOWN = r"^[^\p{Cc}\x{2028}\x{2029}\x{202A}-\x{202E}\x{2066}-\x{2069}]+$"
+_SHOWN = r"^[^\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+$"
 
 PartnerId = Annotated[str, StringConstraints(pattern=_NAME, max_length=63)]
 BrokerId = Annotated[str, StringConstraints(pattern=_NAME, max_length=63)]
