@@ -106,6 +106,7 @@ class EcdhEngine:
         else:
             setup = b"".join((yield _reblinding("setup", key, setup, p)))
             _check_own(setup, p.sender_count)
+        del padded, request  # a run of many partitions holds each of them here
         yield Settled()
 
         if p.mode is Mode.CARDINALITY:
