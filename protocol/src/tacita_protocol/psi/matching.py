@@ -1,8 +1,8 @@
 """A run of an engine as a driver uses it: in one piece, or in as many hash partitions as were agreed.
 
 Partitions follow one another, each with messages and keys of its own. The receiver takes every one up to its `Settled`
-and holds it there; when all are, the whole run is settled, and only then does it look what was found. Until then it keeps
-what it needs to look (with `ecdh` some 50 bytes for each of its elements and 33 for each of the sender's).
+and holds it there; when all are, the whole run is settled, and only then does it look what was found. Until then it
+keeps what it needs to look (with `ecdh` some 50 bytes for each of its elements and 33 for each of the sender's).
 """
 
 from collections.abc import Generator
