@@ -109,16 +109,20 @@ async def opened(
 ) -> AsyncIterator[NodeServices]:
     """The services of an enrolled node."""
     settings = Settings(limits=limits or Limits())
-    async with open_services(
-        NodeDirectory(root),
-        settings,
-        identity,
-        clock=clock,
-        transport=httpx2.ASGITransport(broker.app()),
-        workers=ThreadWorkers(),
-        decision_point=EmbeddedDecisionPoint(BUNDLE),  # started by its first decision
-    ) as services:
-        yield services
+    point = EmbeddedDecisionPoint(BUNDLE)  # started by its first decision
+    try:
+        async with open_services(
+            NodeDirectory(root),
+            settings,
+            identity,
+            clock=clock,
+            transport=httpx2.ASGITransport(broker.app()),
+            workers=ThreadWorkers(),
+            decision_point=point,
+        ) as services:
+            yield services
+    finally:
+        await point.close()
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import httpx2
 from fastapi import Request
 
 from tacita_node.access.tokens import Tokens
+from tacita_node.agreements.policy import AgreementPolicy
 from tacita_node.agreements.service import AgreementService
 from tacita_node.blobs import BlobStore
 from tacita_node.clock import Clock
@@ -169,6 +170,7 @@ def _assemble(
         key=keys.signing,
         custody=custody,
         broker=broker,
+        policy=AgreementPolicy(decision_point, datasets, own=identity.card.body, clock=clock),
         clock=clock,
         limits=settings.limits,
     )

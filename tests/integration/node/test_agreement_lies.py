@@ -145,6 +145,7 @@ async def test_what_strangers_pile_up_does_not_shut_out_a_confirmed_partner(pair
         key=services.identity.keys.signing,
         custody=services.custody,
         broker=services.broker,
+        policy=services.agreements.policy,
         clock=services.clock,
         limits=limits,
     )

@@ -6,6 +6,7 @@ from tacita_sdk.node_api import AgreementSummary, ImportReport, RejectedLine, Te
 
 AGREEMENT = AgreementSummary(
     agreement="6b" * 16,
+    class_="standing",
     peer="harbour-ngo",
     state="received",
     digest="0" * 64,
@@ -13,6 +14,7 @@ AGREEMENT = AgreementSummary(
     not_after=1_803_275_134,
     units=26_000,
     period_days=30,
+    per_minute=1_000,
     terms=(
         TermDraft(
             owner="north-bank",
@@ -20,6 +22,7 @@ AGREEMENT = AgreementSummary(
             kind="phone",
             purposes=("victim-protection",),
             legal_bases=("gdpr-6-1-d",),
+            documents={"gdpr-6-1-d": ("5e" * 32,)},
         ),
     ),
     approved_by=("director-1",),
@@ -29,7 +32,9 @@ AGREEMENT = AgreementSummary(
 
 def test_an_agreement_says_everything_that_is_signed() -> None:
     text = "\n".join(lines_of(AGREEMENT))
-    assert "at most 26000 padded elements in 30 days" in text
+    assert "with harbour-ngo, standing: received" in text
+    assert f"for gdpr-6-1-d: {'5e' * 32}" in text
+    assert "at most 26000 padded elements in 30 days, 1000 in a minute" in text
     assert "from 2026-11-24 05:45:34 UTC until 2027-02-22 05:45:34 UTC" in text
 
 

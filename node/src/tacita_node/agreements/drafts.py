@@ -7,7 +7,6 @@ from tacita_protocol.errors import MalformedMessage
 from tacita_protocol.statements.agreement import Agreement
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import MAX_ENVELOPE_BYTES, Signed, parse_part
-from tacita_protocol.statements.vocabulary import AgreementClass
 from tacita_sdk.node_api import AgreementDraft
 
 DAY = 86_400
@@ -28,18 +27,20 @@ def agreement_from(
     ]
     terms: list[JSONValue] = [
         {
-            **term.model_dump(mode="json", exclude={"legal_bases"}),
-            "legal_bases": [{"code": code, "documents": []} for code in term.legal_bases],
+            **term.model_dump(mode="json", exclude={"legal_bases", "documents"}),
+            "legal_bases": [
+                {"code": code, "documents": list(term.documents.get(code, ()))} for code in term.legal_bases
+            ],
         }
         for term in draft.terms
     ]
     body: JSONValue = {
         "v": 1,
         "agreement": random_hex(AGREEMENT_ID_BYTES),
-        "class": AgreementClass.SINGLE.value,
+        "class": draft.class_,
         "parties": parties,
         "terms": terms,
-        "caps": {"units": draft.units, "period_days": draft.period_days, "per_minute": None},
+        "caps": {"units": draft.units, "period_days": draft.period_days, "per_minute": draft.per_minute},
         "not_before": now,
         "not_after": now + draft.valid_days * DAY,
     }

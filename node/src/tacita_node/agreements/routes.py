@@ -121,6 +121,7 @@ def _agreement(known: KnownAgreement, own: str) -> AgreementSummary:
     return AgreementSummary.model_validate(
         {
             "agreement": known.body.agreement,
+            "class": known.body.class_.value,
             "peer": known.peer,
             "state": known.state,
             "digest": known.digest,
@@ -128,6 +129,7 @@ def _agreement(known: KnownAgreement, own: str) -> AgreementSummary:
             "not_after": known.body.not_after,
             "units": known.body.caps.units,
             "period_days": known.body.caps.period_days,
+            "per_minute": known.body.caps.per_minute,
             "terms": tuple(_term(term) for term in known.body.terms),
             "approved_by": people[own],
             "their_approvers": people[known.peer],
@@ -145,4 +147,5 @@ def _term(term: Term) -> TermDraft:
         result_to=tuple(side.value for side in term.result_to),
         purposes=term.purposes,
         legal_bases=tuple(basis.code for basis in term.legal_bases),
+        documents={basis.code: basis.documents for basis in term.legal_bases if basis.documents},
     )

@@ -10,7 +10,8 @@ An agreement's life at one node::
 2. What arrives may come before we confirmed the sender. It is kept to be shown, and believed only when signed.
 3. An agreement's id names one content for ever: the same id with other content is refused, even where the first was
    false. Else what a person read and what the same id makes the node sign could be two things.
-4. What we send is stored first, and goes out again, the same bytes, until the broker took it.
+4. The policy of this node must permit an agreement before we sign it, whoever proposed it.
+5. What we send is stored first, and goes out again, the same bytes, until the broker took it.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.agreements.drafts import agreement_from
 from tacita_node.agreements.partners import PartnerBook
+from tacita_node.agreements.policy import AgreementPolicy
 from tacita_node.agreements.tables import AgreementRow
 from tacita_node.agreements.verification import other_party, verify_offer, verify_signed
 from tacita_node.clock import Clock
@@ -69,6 +71,7 @@ class AgreementService:
         key: SigningKey,
         custody: CustodyChain,
         broker: BrokerClient,
+        policy: AgreementPolicy,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -79,6 +82,7 @@ class AgreementService:
         self._broker = broker
         self._clock = clock
         self._limits = limits
+        self.policy = policy
         self._changing = asyncio.Lock()
         self.partners = PartnerBook(
             database, own=own.body.partner, custody=custody, broker=broker, clock=clock, limit=limits.partners
@@ -91,7 +95,9 @@ class AgreementService:
     async def propose(self, draft: AgreementDraft) -> KnownAgreement:
         """Signs a draft first and sends it to the other party. Raises `ProblemError`, or what the broker raises."""
         peer = await self._confirmed(draft.with_)
-        signed = sign_statement(agreement_from(draft, own=self._own, peer=peer, now=self._clock()), self._key)
+        body = agreement_from(draft, own=self._own, peer=peer, now=self._clock())
+        await self.policy.require(body, peer.body)
+        signed = sign_statement(body, self._key)
         row = self._row(signed.body, signed.envelope, peer=draft.with_, state=PROPOSED, sent=False)
         async with self._database.write() as session:
             session.add(row)
@@ -243,6 +249,7 @@ class AgreementService:
             raise ProblemError(409, "agreement-invalid", "The confirmed partner did not sign this agreement.") from None
         if self._clock() >= offered.body.not_after:
             raise ProblemError(409, "agreement-ended", "This agreement has ended before it was signed.")
+        await self.policy.require(offered.body, card.body)
         signed = add_signature(offered, self._key)
         row.envelope, row.state, row.sent, row.changed = signed.envelope, SIGNED, False, self._clock()
         async with self._database.write() as session:

@@ -1,4 +1,4 @@
-"""`tacita agreements`: confirm a partner, propose, read and sign."""
+"""`tacita agreements`: confirm a partner, propose, read, sign and revoke."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFi
 if TYPE_CHECKING:
     from tacita_sdk.node_api import AgreementSummary
 
-app = typer.Typer(help="Confirm partners; propose, read and sign agreements with them.", no_args_is_help=True)
+app = typer.Typer(help="Confirm partners; propose, read, sign and revoke agreements with them.", no_args_is_help=True)
 
 MAX_DRAFT_BYTES = 64 * 1024
 COLUMNS = ("agreement", "peer", "state", "not_before", "not_after")
@@ -19,12 +19,16 @@ AgreementId = Annotated[str, typer.Argument(help="Agreement id.")]
 
 @app.command(epilog="Example: tacita agreements partners")
 def partners(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
-    """List the federation's partners and their fingerprints as the broker claims them."""
+    """List the federation's partners and their fingerprints as the broker claims them, and which count here.
+
+    `changed`: another fingerprint was confirmed. Ask the partner whether it has replaced its keys; confirm the new one
+    only then, and sign the agreements with it anew.
+    """
     from tacita_sdk.cli.output import show_rows
 
     with connect(node_url, token_file) as node:
         rows = node.partners()
-    columns = ("partner", "kind", "name", "confirmed", "fingerprint")
+    columns = ("partner", "kind", "name", "standing", "fingerprint")
     show_rows(rows, as_json=as_json, columns=columns, empty="The broker lists no other partner yet.")
 
 
@@ -42,6 +46,21 @@ def confirm(
     with connect(node_url, token_file) as node:
         body = node.confirm_partner(partner, fingerprint)
     show(body, as_json=as_json, lines=[f"{body.partner} is confirmed: agreements with it may be signed now."])
+
+
+@app.command(epilog="Example: tacita agreements distrust harbour-hotels")
+def distrust(
+    partner: Annotated[str, typer.Argument(help="Partner id.")],
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a confirmation back, at this node only: the partner is neither asked nor answered any more."""
+    from tacita_sdk.cli.output import show
+
+    with connect(node_url, token_file) as node:
+        body = node.distrust_partner(partner)
+    show(body, as_json=as_json, lines=[f"{body.partner} is not confirmed any more."])
 
 
 @app.command(epilog="Example: tacita agreements propose agreement.json")
@@ -102,6 +121,25 @@ def sign(
         _show(node.sign_agreement(agreement), as_json=as_json)
 
 
+@app.command(epilog="Example: tacita agreements revoke 6b1f… --yes")
+def revoke(
+    agreement: AgreementId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Revoke an agreement for good: it covers nothing any more, and the other party is told."""
+    from tacita_sdk.cli.output import TO_BE_DELIVERED, show
+
+    if not yes:
+        typer.confirm(f"Revoke the agreement {agreement}? There is no way back.", abort=True, err=True)
+    with connect(node_url, token_file) as node:
+        body = node.revoke_agreement(agreement)
+    lines = [f"{agreement} with {body.agreement.peer}: {body.agreement.state}"]
+    show(body, as_json=as_json, lines=lines if body.delivered else [*lines, TO_BE_DELIVERED])
+
+
 def _show(body: "AgreementSummary", *, as_json: bool) -> None:
     from tacita_sdk.cli.output import show
 
@@ -113,13 +151,19 @@ def lines_of(body: "AgreementSummary") -> list[str]:
     from tacita_sdk.cli.output import in_utc
 
     return [
-        f"{body.agreement} with {body.peer}: {body.state}",
+        f"{body.agreement} with {body.peer}, {body.class_}: {body.state}",
         *(
             f"  {term.owner}/{term.dataset} ({term.kind}): {', '.join(term.modes)} by {', '.join(term.engines)} "
             f"for {', '.join(term.purposes)} on {', '.join(term.legal_bases)}; result to {', '.join(term.result_to)}"
             for term in body.terms
         ),
-        f"  at most {body.units} padded elements in {body.period_days} days; "
+        *(
+            f"  for {basis}: {', '.join(documents)}"
+            for term in body.terms
+            for basis, documents in sorted(term.documents.items())
+        ),
+        f"  at most {body.units} padded elements in {body.period_days} days"
+        f"{'' if body.per_minute is None else f', {body.per_minute} in a minute'}; "
         f"from {in_utc(body.not_before)} until {in_utc(body.not_after)}",
         f"  approved here by {', '.join(body.approved_by)}; there by {', '.join(body.their_approvers)}",
     ]
