@@ -25,6 +25,7 @@ from tacita_node.data.imports import ImportOrder
 from tacita_node.data.service import Publication
 from tacita_node.enrolment import Application, enrol
 from tacita_node.identity import Identity
+from tacita_node.lifecycle.delivery import run_delivery
 from tacita_node.matching.jobs import run_jobs
 from tacita_node.matching.service import MatchService
 from tacita_node.services import NodeServices, open_services
@@ -110,7 +111,7 @@ class Member:
         )
         tasks: dict[str, Background] = {"witness": run_witness}
         if jobs:
-            tasks |= {"jobs": run_jobs, "inbox": run_inbox}
+            tasks |= {"jobs": run_jobs, "inbox": run_inbox, "delivery": run_delivery}
         await stack.enter_async_context(background(self.services, tasks))
         self.stopping = stack
         await until(lambda: not jobs or self.running.matches is not None)

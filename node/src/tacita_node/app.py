@@ -19,6 +19,7 @@ from tacita_node.agreements.routes import router as agreements_router
 from tacita_node.background import Background, background
 from tacita_node.connections import http_protocol
 from tacita_node.data.routes import router as data_router
+from tacita_node.lifecycle.routes import router as lifecycle_router
 from tacita_node.matching.routes import router as matching_router
 from tacita_node.services import NodeServices, services_of
 from tacita_node.trust import TrustRefused
@@ -43,6 +44,7 @@ def create_app(services: NodeServices) -> ASGIApp:
     app.add_api_route("/v1/node", _status, methods=["GET"])
     app.include_router(data_router)
     app.include_router(agreements_router)
+    app.include_router(lifecycle_router)
     app.include_router(matching_router)
     settings = services.settings
     return Gate(

@@ -1,4 +1,4 @@
-"""The `tacita-node` command: make a node, run it, give its users tokens, install the trust file.
+"""The `tacita-node` command: make a node, run it, give its users tokens, install the trust file, replace its keys.
 
 Heavy modules are imported where they are used, so that `--help` answers at once.
 """
@@ -15,6 +15,7 @@ from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
 from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
 
 if TYPE_CHECKING:
+    from tacita_node.config import Settings
     from tacita_node.enrolment import Application
     from tacita_node.identity import Identity
 
@@ -116,15 +117,44 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
 
     node = NodeDirectory(directory)
     settings = settings_of(node)
-    identity = _identity(node, _passphrase(passphrase_file))
+    passphrase = _passphrase(passphrase_file)
     try:
         with only_one(node), listening(settings) as listener:
             logs.configure()
+            identity = _rotated(node, settings, passphrase) if node.rotation.exists() else _identity(node, passphrase)
             told_to_stop = uvloop.run(run_node(node, settings, identity, listener))
     except (CannotRun, PolicyRefused) as error:
         fail(str(error))
     if not told_to_stop:
         raise typer.Exit(DEFECT)
+
+
+@app.command()
+def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """Replace the node's signing and sealing keys; stop the node first. After a failure, run it again: it goes on.
+
+    Partners must confirm the new fingerprint; datasets are published, and agreements signed, anew.
+    Example: tacita-node rotate ./bank --passphrase-file /run/keys/bank
+    """
+    from tacita_node.run import CannotRun, only_one
+
+    node = NodeDirectory(directory)
+    settings = settings_of(node)
+    passphrase = _passphrase(passphrase_file)
+    try:
+        with only_one(node):
+            identity = _rotated(node, settings, passphrase, begin=True)
+    except CannotRun as error:
+        fail(f"{error}: stop it first")
+    tell(
+        as_json,
+        {"partner": identity.partner, "fingerprint": identity.fingerprint},
+        f"The keys of {identity.partner} are replaced; nothing opens to the old ones any more.\n"
+        f"New fingerprint, to be read out to every partner over another channel:\n  {identity.fingerprint}\n"
+        "Until a partner has confirmed it, that partner neither asks nor answers this node.\n"
+        "Next: run the node, publish each dataset again (`tacita data publish`), and sign every agreement anew\n"
+        "(`tacita agreements propose`): the old ones name the old card and cover nothing.",
+    )
 
 
 app.command()(access.token)
@@ -188,6 +218,25 @@ async def _enrol(
             )
         except (EnrolmentRefused, IdentityBroken, SdkError) as error:
             fail(str(error))
+
+
+def _rotated(node: NodeDirectory, settings: "Settings", passphrase: bytes, *, begin: bool = False) -> "Identity":
+    """The identity once a rotation is finished that was begun; with `begin`, one is begun if there is none."""
+    import asyncio
+
+    from tacita_node.clock import system_clock
+    from tacita_node.identity import IdentityBroken
+    from tacita_node.lifecycle.rotation import Rotation, RotationRefused
+    from tacita_sdk.errors import SdkError
+
+    rotation = Rotation(node, settings, passphrase, clock=system_clock)
+    try:
+        return asyncio.run(rotation.rotate() if begin else rotation.finish())
+    except (RotationRefused, IdentityBroken) as error:
+        fail(str(error))
+    except SdkError as error:
+        begun = "the keys are being replaced" if node.rotation.exists() else "nothing was changed"
+        fail(f"{str(error).rstrip('.')}; {begun}: run `tacita-node rotate` again when the broker answers")
 
 
 def _identity(node: NodeDirectory, passphrase: bytes) -> "Identity":

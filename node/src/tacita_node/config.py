@@ -4,6 +4,8 @@ A node's directory::
 
     config.toml     the settings below
     keys.sealed     every secret key, under the passphrase
+    keys.next       keys that will replace them, while a rotation is under way
+    rotation.json   that rotation and its card
     card.json       this partner's self-signed card
     broker.json     the broker, pinned at enrolment
     trust.policy    the federation's trust file, once it is issued
@@ -113,6 +115,14 @@ class NodeDirectory:
     @property
     def keys(self) -> Path:
         return self.root / "keys.sealed"
+
+    @property
+    def next_keys(self) -> Path:
+        return self.root / "keys.next"
+
+    @property
+    def rotation(self) -> Path:
+        return self.root / "rotation.json"
 
     @property
     def card(self) -> Path:

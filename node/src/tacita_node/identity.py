@@ -5,8 +5,9 @@ keys are plain files; the broker's key came with the invitation and is never tak
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,11 +16,13 @@ from tacita_node.config import NodeDirectory
 from tacita_protocol.crypto.keyfile import open_key_file, seal_key_file
 from tacita_protocol.crypto.keys import SealingKey, SigningKey, VerifyKey
 from tacita_protocol.crypto.randomness import random_bytes, random_hex
-from tacita_protocol.errors import ProtocolError
+from tacita_protocol.errors import ProtocolError, SignatureInvalid
 from tacita_protocol.statements.partner import PartnerCard, fingerprint
-from tacita_protocol.statements.statement import Signed, unverified, verify_statement
+from tacita_protocol.statements.statement import Signed, Statement, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import PartnerId
 from tacita_protocol.tlog.note import CosignatureSigner
+
+S = TypeVar("S", bound=Statement)
 
 KEY_BYTES = 32
 SEALING_KEY_BYTES = 96
@@ -53,6 +56,10 @@ class NodeKeys:
             random_bytes(KEY_BYTES),
             random_bytes(KEY_BYTES),
         )
+
+    def renewed(self) -> "NodeKeys":
+        """The same keys but for signing and sealing: data at rest and the witness's memory outlive a rotation."""
+        return replace(self, signing=SigningKey.generate(), sealing=SealingKey.generate())
 
     def seal(self, passphrase: bytes) -> bytes:
         """The contents of keys.sealed."""
@@ -112,11 +119,12 @@ class PinnedBroker(BaseModel):
 
 @dataclass(frozen=True)
 class Identity:
-    """Keys, own card and pinned broker of one node."""
+    """Keys, own card and pinned broker of one node, and the cards that it had before, the latest first."""
 
     keys: NodeKeys
     card: Signed[PartnerCard]
     broker: PinnedBroker
+    past: tuple[Signed[PartnerCard], ...] = ()
 
     @property
     def partner(self) -> PartnerId:
@@ -132,6 +140,19 @@ class Identity:
     def witness(self) -> CosignatureSigner:
         """Cosigns the log as this partner."""
         return CosignatureSigner(self.partner, self.keys.witness)
+
+    def replaced_since(self, time: int) -> bool:
+        """Whether this node has replaced its keys since `time` (unix seconds)."""
+        return bool(self.past) and time < self.card.body.issued
+
+    def verify_own(self, cls: type[S], envelope: str) -> Signed[S]:
+        """A statement that this node signed itself, under the key that it had then. Raises a `ProtocolError`."""
+        for card in (self.card, *self.past):
+            try:
+                return verify_statement(cls, envelope, VerifyKey.from_text(card.body.signing_key))
+            except SignatureInvalid as error:
+                refused = error
+        raise refused
 
 
 def load_identity(directory: NodeDirectory, passphrase: bytes) -> Identity:

@@ -11,10 +11,11 @@ from tacita_node.broker_link.witness import run_witness
 from tacita_node.clock import system_clock
 from tacita_node.config import NodeDirectory, Settings
 from tacita_node.identity import Identity
+from tacita_node.lifecycle.delivery import run_delivery
 from tacita_node.matching.jobs import run_jobs
 from tacita_node.services import open_services
 
-TASKS = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs}
+TASKS = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs, "delivery": run_delivery}
 
 
 class CannotRun(Exception):

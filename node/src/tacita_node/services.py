@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -21,6 +21,9 @@ from tacita_node.data.epochs import Epochs
 from tacita_node.data.imports import Importer
 from tacita_node.data.service import DatasetService
 from tacita_node.identity import Identity
+from tacita_node.lifecycle.delivery import Delivery
+from tacita_node.lifecycle.past import past_cards
+from tacita_node.lifecycle.revocations import RevocationService
 from tacita_node.matching.pool import WorkerPool
 from tacita_node.storage import Database, migrate
 from tacita_node.trust import InstalledTrust
@@ -54,6 +57,8 @@ class NodeServices:
     tokens: Tokens
     datasets: DatasetService
     agreements: AgreementService
+    revocations: RevocationService
+    delivery: Delivery
     installed_trust: InstalledTrust
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the node is to end: whoever waits for something else waits for this too."""
@@ -109,6 +114,7 @@ async def open_services(
             decision_point = EmbeddedDecisionPoint(await asyncio.to_thread(_policies, directory))
             stack.push_async_callback(decision_point.close)
             await decision_point.start()
+        identity = replace(identity, past=await past_cards(database, identity.card))
         services = _assemble(directory, settings, identity, clock, database, client, workers, decision_point)
         await services.blobs.forget_unfinished()
         await services.datasets.forget_unrecorded()
@@ -174,6 +180,15 @@ def _assemble(
         clock=clock,
         limits=settings.limits,
     )
+    revocations = RevocationService(
+        database,
+        identity=identity,
+        custody=custody,
+        broker=broker,
+        datasets=datasets,
+        agreements=agreements,
+        clock=clock,
+    )
     return NodeServices(
         directory=directory,
         settings=settings,
@@ -189,5 +204,7 @@ def _assemble(
         tokens=Tokens(database, clock=clock, limit=settings.limits.tokens),
         datasets=datasets,
         agreements=agreements,
+        revocations=revocations,
+        delivery=Delivery(database, broker=broker, datasets=datasets),
         installed_trust=InstalledTrust(directory.trust, log_vkey=identity.broker.log_vkey),
     )

@@ -25,6 +25,8 @@ from tacita_protocol.api import (
     PartnerList,
     PartnerView,
     PromiseBody,
+    RevocationList,
+    RotationBody,
     StatementBody,
     TokenBody,
     TokenRequest,
@@ -139,6 +141,21 @@ class BrokerClient:
     async def agreement(self, agreement: str) -> AgreementBody:
         """An agreement that this partner is a party to."""
         return read_model(AgreementBody, await self._get(f"/v1/agreements/{_segment(agreement)}"))
+
+    # --- taking back --------------------------------------------------------------------------------------------
+
+    async def revoke(self, envelope: str) -> None:
+        """Sends the revocation of an own dataset or agreement."""
+        await self._post("/v1/revocations", StatementBody(envelope=envelope))
+
+    async def revocations(self, after: int) -> RevocationList:
+        """The revocations after number `after` that concern this partner, a page of them."""
+        call = Call("GET", "/v1/revocations", query=f"after={after}")
+        return read_model(RevocationList, await self._http.signed(call, broker_id=await self._known_broker()))
+
+    async def rotate(self, rotation: str, card: str) -> None:
+        """Puts a new card in force, signed with the old key. Not repeated: once taken, the old key is refused."""
+        await self._post("/v1/rotations", RotationBody(rotation=rotation, card=card), repeatable=False)
 
     # --- matches ------------------------------------------------------------------------------------------------
 

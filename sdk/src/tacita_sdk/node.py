@@ -16,12 +16,14 @@ from tacita_sdk.errors import WaitExpired
 from tacita_sdk.node_api import (
     AgreementDraft,
     AgreementList,
+    AgreementRevoked,
     AgreementSummary,
     CatalogueEntry,
     CatalogueView,
     Confirmation,
     DatasetList,
     DatasetSummary,
+    Distrusted,
     Hits,
     HitView,
     ImportReport,
@@ -34,6 +36,7 @@ from tacita_sdk.node_api import (
     PublishOrder,
     PublishReport,
     Rejects,
+    Withdrawn,
 )
 from tacita_sdk.node_http import NodeConnection
 
@@ -99,6 +102,10 @@ class Node(NodeConnection):
         """Publish the present records as a new epoch: its signed card goes to the broker, the data stays here."""
         return self._call(PublishReport, "POST", f"/v1/datasets/{dataset}/publish", body=order)
 
+    def withdraw(self, dataset: str) -> Withdrawn:
+        """Withdraw a dataset: nothing about it is answered any more. Publishing it again makes a new epoch."""
+        return self._call(Withdrawn, "POST", f"/v1/datasets/{dataset}/withdraw")
+
     # -- partners and agreements --------------------------------------------------------------------------------------
 
     def catalogue(self) -> tuple[CatalogueEntry, ...]:
@@ -115,6 +122,10 @@ class Node(NodeConnection):
             PartnerSummary, "POST", f"/v1/partners/{partner}/confirm", body=Confirmation(fingerprint=fingerprint)
         )
 
+    def distrust_partner(self, partner: str) -> Distrusted:
+        """Take the confirmation of a partner back, at this node only: it is neither asked nor answered any more."""
+        return self._call(Distrusted, "POST", f"/v1/partners/{partner}/distrust")
+
     def agreements(self) -> tuple[AgreementSummary, ...]:
         """Every agreement proposed by or to this node."""
         return self._call(AgreementList, "GET", "/v1/agreements").agreements
@@ -130,6 +141,10 @@ class Node(NodeConnection):
     def sign_agreement(self, agreement: str) -> AgreementSummary:
         """Sign an agreement that a confirmed partner proposed."""
         return self._call(AgreementSummary, "POST", f"/v1/agreements/{agreement}/sign")
+
+    def revoke_agreement(self, agreement: str) -> AgreementRevoked:
+        """Revoke an agreement for good: it covers nothing here any more, and the other party is told."""
+        return self._call(AgreementRevoked, "POST", f"/v1/agreements/{agreement}/revoke")
 
     # -- matches ------------------------------------------------------------------------------------------------------
 

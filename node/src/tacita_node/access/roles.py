@@ -20,7 +20,7 @@ class Role(StrEnum):
     APPROVER = "approver"
     """Signs agreements and confirms partners."""
     ADMIN = "admin"
-    """Publishes data, proposes agreements, confirms partners."""
+    """Publishes and withdraws data, proposes and revokes agreements, confirms partners."""
     AUDITOR = "auditor"
     """Reads and exports what was done, not what was found."""
 
@@ -37,13 +37,16 @@ TABLE: Mapping[Route, frozenset[Role]] = {
     ("POST", "/v1/datasets/{name}/imports"): frozenset({Role.ANALYST}),
     ("GET", "/v1/datasets/{name}/rejects"): READING,
     ("POST", "/v1/datasets/{name}/publish"): frozenset({Role.ADMIN}),
+    ("POST", "/v1/datasets/{name}/withdraw"): frozenset({Role.ADMIN}),
     ("GET", "/v1/catalogue"): READING,
     ("GET", "/v1/partners"): READING,
     ("POST", "/v1/partners/{partner}/confirm"): frozenset({Role.APPROVER, Role.ADMIN}),
+    ("POST", "/v1/partners/{partner}/distrust"): frozenset({Role.ADMIN}),
     ("GET", "/v1/agreements"): READING,
     ("POST", "/v1/agreements"): frozenset({Role.ADMIN}),
     ("GET", "/v1/agreements/{agreement}"): READING,
     ("POST", "/v1/agreements/{agreement}/sign"): frozenset({Role.APPROVER}),
+    ("POST", "/v1/agreements/{agreement}/revoke"): frozenset({Role.ADMIN}),
     ("GET", "/v1/matches"): READING,
     ("POST", "/v1/matches"): frozenset({Role.ANALYST}),
     ("GET", "/v1/matches/{match}"): READING,

@@ -1,16 +1,22 @@
 """Which partners this node knows, and whose keys count.
 
 The broker's list says who enrolled. A card counts here only after a person compared its fingerprint with the partner
-over another channel; another card for the same partner counts only after that was done again.
+over another channel; another card for the same partner counts only after that was done again. A partner that the broker
+revoked counts no more, and cannot be confirmed again.
 """
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
+from sqlalchemy import select
+
+from tacita_node.agreements.endings import void_in
 from tacita_node.agreements.tables import ConfirmedPartner
 from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
 from tacita_node.identity import verify_card
+from tacita_node.lifecycle.tables import RevocationRow
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
 from tacita_protocol.crypto.digest import constant_time_equal
@@ -24,12 +30,22 @@ _SEPARATORS = re.compile(r"[\s:-]+")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
+class Standing(StrEnum):
+    """Whether a partner's card counts here."""
+
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    CHANGED = "changed"
+    """Another card was confirmed than the one that the broker shows: its keys were replaced, or the broker lies."""
+    REVOKED = "revoked"
+
+
 @dataclass(frozen=True)
 class KnownPartner:
-    """A partner as the broker lists it. `confirmed`: this very card was confirmed here."""
+    """A partner as the broker lists it, and whether this very card counts here."""
 
     card: Signed[PartnerCard]
-    confirmed: bool
+    standing: Standing
 
     @property
     def fingerprint(self) -> str:
@@ -58,17 +74,21 @@ class PartnerBook:
         self._limit = limit
 
     async def known(self) -> list[KnownPartner]:
-        """Every other partner on the broker's list whose card verifies, by id. Raises what the broker raises."""
+        """Every other partner on the broker's list whose card verifies, and confirmed ones that were revoked; by id.
+
+        Raises what the broker raises.
+        """
         listed = await self._broker.partners()
         if len(listed.partners) > self._limit:
             raise ProblemError(502, "too-many-partners", f"The broker lists more than {self._limit} partners.")
-        known = []
+        known = await self._revoked()
+        gone = {partner.card.body.partner for partner in known}
         for view in listed.partners:
             try:
                 card = verify_card(view.card)
             except ProtocolError:
                 continue  # a card that does not verify is nobody's
-            if card.body.partner == view.partner != self._own:
+            if card.body.partner == view.partner != self._own and view.partner not in gone:
                 known.append(await self._beside_confirmed(card))
         return sorted(known, key=lambda partner: partner.card.body.partner)
 
@@ -82,6 +102,8 @@ class PartnerBook:
         said = _SEPARATORS.sub("", text).lower()
         if _FINGERPRINT.fullmatch(said) is None:
             raise ProblemError(422, "no-fingerprint", "A fingerprint is 64 hexadecimal digits; enter all of them.")
+        if await self.is_revoked(partner):
+            raise ProblemError(409, "partner-revoked", "The broker has revoked this partner; it cannot be confirmed.")
         card = await self._listed_card(partner)
         if not constant_time_equal(said.encode(), _SEPARATORS.sub("", fingerprint(card)).encode()):
             raise ProblemError(
@@ -96,12 +118,36 @@ class PartnerBook:
                 confirmed = ConfirmedPartner(
                     partner=partner, card=card.envelope, digest=card.digest, confirmed=self._clock()
                 )
+                if row is not None:  # what was agreed names the card that this one replaces
+                    await void_in(session, now=self._clock(), peer=partner)
                 await session.merge(confirmed)
                 await self._custody.record("partner-confirmed", {"partner": partner, "card": card.digest}, session)
-        return KnownPartner(card, confirmed=True)
+        return KnownPartner(card, Standing.CONFIRMED)
+
+    async def distrust(self, partner: str) -> None:
+        """Takes a confirmation back: the partner's card counts no more until it is confirmed again.
+
+        Raises `ProblemError` when none was given.
+        """
+        async with self._database.write() as session:
+            row = await session.get(ConfirmedPartner, partner)
+            if row is None:
+                raise ProblemError(404, "not-confirmed", "No card of such a partner is confirmed here.")
+            await self._custody.record("partner-distrusted", {"partner": partner, "card": row.digest}, session)
+            await session.delete(row)
+
+    async def is_revoked(self, partner: str) -> bool:
+        """Whether the broker has revoked this partner, as far as this node knows."""
+        query = select(RevocationRow.digest).where(RevocationRow.type == "partner", RevocationRow.name == partner)
+        async with self._database.read() as session:
+            return (await session.execute(query.limit(1))).first() is not None
 
     async def confirmed_card(self, partner: str) -> Signed[PartnerCard] | None:
-        """The confirmed card of a partner, verified again; None when there is none."""
+        """The confirmed card of a partner, verified again; None when there is none, or the partner was revoked."""
+        return None if await self.is_revoked(partner) else await self.remembered_card(partner)
+
+    async def remembered_card(self, partner: str) -> Signed[PartnerCard] | None:
+        """As `confirmed_card`, also of a partner that was revoked since: to tell it so, and to read its statements."""
         async with self._database.read() as session:
             row = await session.get(ConfirmedPartner, partner)
         if row is None:
@@ -111,9 +157,20 @@ class PartnerBook:
             raise RuntimeError("the stored card of a confirmed partner is not the one that was confirmed")
         return card
 
+    async def _revoked(self) -> list[KnownPartner]:
+        revoked = select(RevocationRow.name).where(RevocationRow.type == "partner")
+        async with self._database.read() as session:
+            names = list(await session.scalars(revoked))
+        cards = [await self.remembered_card(name) for name in names]
+        return [KnownPartner(card, Standing.REVOKED) for card in cards if card is not None]
+
     async def _beside_confirmed(self, card: Signed[PartnerCard]) -> KnownPartner:
+        if await self.is_revoked(card.body.partner):
+            return KnownPartner(card, Standing.REVOKED)
         confirmed = await self.confirmed_card(card.body.partner)
-        return KnownPartner(card, confirmed is not None and confirmed.digest == card.digest)
+        if confirmed is None:
+            return KnownPartner(card, Standing.UNCONFIRMED)
+        return KnownPartner(card, Standing.CONFIRMED if confirmed.digest == card.digest else Standing.CHANGED)
 
     async def _listed_card(self, partner: str) -> Signed[PartnerCard]:
         try:

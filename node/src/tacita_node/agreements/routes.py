@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 
 from tacita_node.access.openapi import BROKER, problems
-from tacita_node.agreements.partners import KnownPartner
+from tacita_node.agreements.partners import KnownPartner, Standing
 from tacita_node.agreements.service import KnownAgreement
 from tacita_node.services import services_of
 from tacita_protocol.crypto.keys import VerifyKey
@@ -69,7 +69,7 @@ async def catalogue(request: Request) -> CatalogueView:
 async def propose(request: Request, draft: AgreementDraft) -> AgreementSummary:
     """Proposes an agreement to a confirmed partner: signed here first, then sent."""
     services = services_of(request)
-    return _agreement(await services.agreements.propose(draft), services.identity.partner)
+    return agreement_summary(await services.agreements.propose(draft), services.identity.partner)
 
 
 @router.get("/agreements")
@@ -77,21 +77,21 @@ async def agreements(request: Request) -> AgreementList:
     """Every agreement proposed by or to this node, the latest change first."""
     services = services_of(request)
     known = await services.agreements.agreements()
-    return AgreementList(agreements=tuple(_agreement(one, services.identity.partner) for one in known))
+    return AgreementList(agreements=tuple(agreement_summary(one, services.identity.partner) for one in known))
 
 
 @router.get("/agreements/{agreement}", responses=problems(404))
 async def agreement(request: Request, agreement: AgreementPath) -> AgreementSummary:
     """One agreement, to be read before it is signed."""
     services = services_of(request)
-    return _agreement(await services.agreements.agreement(agreement), services.identity.partner)
+    return agreement_summary(await services.agreements.agreement(agreement), services.identity.partner)
 
 
 @router.post("/agreements/{agreement}/sign", responses=problems(404, *BROKER))
 async def sign(request: Request, agreement: AgreementPath) -> AgreementSummary:
     """Signs a received agreement; sends it again when it did not go out."""
     services = services_of(request)
-    return _agreement(await services.agreements.sign(agreement), services.identity.partner)
+    return agreement_summary(await services.agreements.sign(agreement), services.identity.partner)
 
 
 def _partner(partner: KnownPartner) -> PartnerSummary:
@@ -101,7 +101,8 @@ def _partner(partner: KnownPartner) -> PartnerSummary:
         name=card.name,
         kind=card.kind.value,
         fingerprint=partner.fingerprint,
-        confirmed=partner.confirmed,
+        confirmed=partner.standing is Standing.CONFIRMED,
+        standing=partner.standing.value,
     )
 
 
@@ -116,7 +117,8 @@ def _offer(card: DatasetCard) -> CatalogueEntry:
     )
 
 
-def _agreement(known: KnownAgreement, own: str) -> AgreementSummary:
+def agreement_summary(known: KnownAgreement, own: str) -> AgreementSummary:
+    """An agreement as the local API shows it; `own` is this partner."""
     people = {party.partner: party.approved_by for party in known.body.parties}
     return AgreementSummary.model_validate(
         {

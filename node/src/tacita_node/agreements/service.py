@@ -5,6 +5,8 @@ An agreement's life at one node::
     (we draft)        propose   ---->  proposed  -- the other's signature comes -->  signed
     (they drafted)    received  ---->  received  -- a person here signs --------->  signed
 
+    each of them      ---- a party revokes it ---->  revoked     ---- a card of it is replaced ---->  void
+
 1. An agreement binds to cards: each party's entry is the digest of a card. It must be our own card, and the other
    party's confirmed one, when we sign, when the other's signature comes, and every time we rely on it.
 2. What arrives may come before we confirmed the sender. It is kept to be shown, and believed only when signed.
@@ -21,6 +23,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.agreements.drafts import agreement_from
+from tacita_node.agreements.endings import ENDED, has_ended, replace_in
 from tacita_node.agreements.partners import PartnerBook
 from tacita_node.agreements.policy import AgreementPolicy
 from tacita_node.agreements.tables import AgreementRow
@@ -120,6 +123,8 @@ class AgreementService:
                 await self._offered(body, envelope, theirs.partner)
             elif stored.envelope == envelope:
                 return  # known already: the inbox may say it twice
+            elif stored.state in ENDED:
+                raise PeerViolation("this agreement has ended here", field="agreement")
             elif stored.state == RECEIVED:
                 raise PeerViolation("this id already names another agreement", field="agreement")
             else:
@@ -132,6 +137,8 @@ class AgreementService:
         """
         async with self._changing:
             row = await self._existing(agreement)
+            if row.state in ENDED:
+                raise has_ended()
             if row.state == RECEIVED:
                 row = await self._sign_received(row)
         if row.state == PROPOSED and row.sent:
@@ -235,7 +242,7 @@ class AgreementService:
             raise PeerViolation("this id already names another agreement", field="agreement")
         stored.envelope, stored.state, stored.sent, stored.changed = signed.envelope, SIGNED, True, self._clock()
         async with self._database.write() as session:
-            await session.merge(stored)
+            await replace_in(session, stored)
             await self._record("agreement-signed", stored, session)
 
     async def _sign_received(self, row: AgreementRow) -> AgreementRow:
@@ -253,7 +260,7 @@ class AgreementService:
         signed = add_signature(offered, self._key)
         row.envelope, row.state, row.sent, row.changed = signed.envelope, SIGNED, False, self._clock()
         async with self._database.write() as session:
-            await session.merge(row)
+            await replace_in(session, row)
             await self._record("agreement-signed", row, session)
         return row
 

@@ -18,7 +18,7 @@ class ConfirmedPartner(Base):
 
 
 class AgreementRow(Base):
-    """An agreement: `proposed` (we signed first), `received` (they did), `signed` (both).
+    """An agreement: `proposed` (we signed first), `received` (they did), `signed` (both); `revoked` or `void` (ended).
 
     A received one may come from a partner that is not confirmed yet; its signature is checked again, and counts, only
     when we sign. `sent` says whether the broker took our envelope in its present state.

@@ -102,6 +102,8 @@ async def _dealt_with(services: NodeServices, event: InboxEvent) -> bool:
     try:
         if event.type is InboxEventType.AGREEMENT:
             await _agreement(services, event.agreement)
+        elif event.type is InboxEventType.REVOCATION:
+            await services.revocations.read_on()
         elif services.matches is not None:
             await services.matches.notify(event)
     except BrokerProblem as problem:

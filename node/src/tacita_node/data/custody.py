@@ -4,6 +4,9 @@ Event n is a DSSE envelope around `{v, partner, number, prev, type, time, detail
 previous event's PAE (null for event 0) and numbers have no gaps. An event is written in the transaction of the act it
 records: no act without its event, no event without its act.
 
+A rotation of this node's keys is an event too, the last under the old key: it names the card whose key signs from there
+on.
+
 Details say what kind of thing happened to which dataset, source or match. They have no room for an identifier: each
 key is listed here with the only shape its value may have.
 """
@@ -34,6 +37,9 @@ from tacita_protocol.statements.statement import (
     verify_statement,
 )
 from tacita_protocol.statements.vocabulary import Code, HexDigest, PartnerId, UnixTime
+
+ROTATED = "keys-rotated"
+"""The type of the event after which another key signs."""
 
 SALT_BYTES = 32
 MAX_DETAILS = 16
@@ -127,10 +133,13 @@ def head_of(event: Signed[CustodyEvent]) -> Digest:
     return digest_of(dsse.pae(payload_type(CustodyEvent), payload_of(event.body)))
 
 
-def verify_chain(envelopes: Sequence[str], *, partner: str, key: VerifyKey) -> Digest | None:
+def verify_chain(
+    envelopes: Sequence[str], *, partner: str, key: VerifyKey, later: Mapping[str, VerifyKey] | None = None
+) -> Digest | None:
     """Verifies a whole chain from event 0 and returns its head, None when it is empty.
 
-    Raises `ProofInvalid`, or what a statement that does not verify raises.
+    `key` is the one of the partner's first card, `later` those of its other cards, by the card's digest. Raises
+    `ProofInvalid`, or what a statement that does not verify raises.
     """
     prev: Digest | None = None
     for number, envelope in enumerate(envelopes):
@@ -142,6 +151,11 @@ def verify_chain(envelopes: Sequence[str], *, partner: str, key: VerifyKey) -> D
         if event.body.prev != prev:
             raise ProofInvalid(f"custody event {number} does not name the event before it")
         prev = head_of(event)
+        if event.body.type == ROTATED:
+            following = (later or {}).get(str(event.body.details.get("card")))
+            if following is None:
+                raise ProofInvalid(f"custody event {number} names a card that is not the partner's")
+            key = following
     return prev
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
@@ -86,7 +87,8 @@ class DatasetService:
         self._custody = custody
         self._broker = broker
         self._clock = clock
-        self._choosing_a_card = asyncio.Lock()
+        self.publishing = asyncio.Lock()
+        """Held while a card is on its way to the broker: a withdrawal must not overtake it."""
 
     async def import_source(self, data: bytes, order: ImportOrder) -> Imported:
         """Imports a source file, all of it or nothing. Raises `ProblemError`."""
@@ -107,7 +109,8 @@ class DatasetService:
             states = []
             for row in rows:
                 epoch = await session.get(EpochRow, (row.name, last[row.name])) if row.name in last else None
-                card = None if epoch is None or epoch.published is None else self._card_of(epoch)
+                offered = epoch is not None and epoch.published is not None and epoch.withdrawn is None
+                card = self._card_of(epoch) if epoch is not None and offered else None
                 number = 0 if epoch is None else epoch.epoch
                 body = None if card is None else card.body
                 states.append(DatasetState(row.name, Kind(row.kind), counts.get(row.name, 0), number, body))
@@ -128,43 +131,68 @@ class DatasetService:
         return await self._epochs.latest(name)
 
     async def published_epoch(self, name: str, epoch: int) -> EpochSnapshot:
-        """The epoch that a partner asks about. Raises `ProblemError` when it was never published."""
+        """The epoch that a partner asks about. Raises `ProblemError` when it is not, or no longer, published."""
         async with self._database.read() as session:
             row = await session.get(EpochRow, (name, epoch))
-        if row is None or row.published is None:
+        if row is None or row.published is None or row.withdrawn is not None:
             raise ProblemError(404, "no-such-epoch", "This node has not published such an epoch of that dataset.")
         return await self._epochs.load(name, epoch)
 
     async def card(self, name: str) -> Signed[DatasetCard] | None:
-        """The card of the newest published epoch, None when there is none."""
+        """The card of the newest published epoch, None when there is none, or when that one was withdrawn."""
         published = select(EpochRow).where(EpochRow.dataset == name, EpochRow.published.is_not(None))
         async with self._database.read() as session:
             row = await session.scalar(published.order_by(EpochRow.epoch.desc()).limit(1))
-        return None if row is None else self._card_of(row)
+        return None if row is None or row.withdrawn is not None else self._card_of(row)
 
     async def published_card(self, name: str, epoch: int) -> Signed[DatasetCard] | None:
-        """The card of that epoch, None when it was never published."""
+        """The card of that epoch, None when it is not, or no longer, published."""
         async with self._database.read() as session:
             row = await session.get(EpochRow, (name, epoch))
-        return None if row is None or row.published is None else self._card_of(row)
+        if row is None or row.published is None or row.withdrawn is not None:
+            return None
+        return self._card_of(row)
 
     async def publish(self, name: str, publication: Publication) -> DatasetCard:
         """Signs a card for the present data and hands it to the broker. The data stays.
 
         The card is stored before it is sent: after a broken connection the same bytes go out again. Other terms for
-        the same data make a new epoch, because an epoch has one card. Raises `ProblemError`, or what the broker raises.
+        the same data make a new epoch, because an epoch has one card, and so does what was withdrawn. Raises
+        `ProblemError`, or what the broker raises.
         """
-        async with self._choosing_a_card:
+        async with self.publishing:
             snapshot = await self._epochs.latest(name)
-            card = await self._existing_card(snapshot)
+            row = await self._row_of(snapshot)
+            if row.withdrawn is not None:
+                snapshot = await self._epochs.latest(name, renew=True)
+                row = await self._row_of(snapshot)
+            card = None if row.card is None else self._card_of(row)
             if card is not None and not self._says(card.body, publication):
                 snapshot = await self._epochs.latest(name, renew=True)
                 card = None
             if card is None:
                 card = await self._sign_card(snapshot, publication)
-        await self._broker.publish_dataset(name, snapshot.epoch, card.envelope)
+            await self._broker.publish_dataset(name, snapshot.epoch, card.envelope)
+            await self._published(snapshot, card)
+        return card.body
+
+    async def withdraw_in(self, session: AsyncSession, name: str | None = None) -> bool:
+        """Withdraws a dataset, or all of them, in the caller's write transaction. False when there was nothing to do.
+
+        From its commit on, no question of a partner about it is answered; what is published again is a new epoch.
+        """
+        there = select(EpochRow).where(EpochRow.withdrawn.is_(None))
+        rows = list(await session.scalars(there if name is None else there.where(EpochRow.dataset == name)))
+        for row in rows:
+            row.withdrawn = self._clock()
+        return any(row.card is not None for row in rows)
+
+    async def _published(self, snapshot: EpochSnapshot, card: Signed[DatasetCard]) -> None:
+        name = snapshot.dataset
         async with self._database.write() as session:
             row = await session.get_one(EpochRow, (name, snapshot.epoch))
+            if row.withdrawn is not None:
+                raise ProblemError(409, "withdrawn", "This dataset was withdrawn meanwhile; publish it again.")
             if row.published is None:
                 row.published = self._clock()
                 details: dict[str, JSONValue] = {
@@ -176,7 +204,6 @@ class DatasetService:
                     "sensitivity": card.body.sensitivity.value,
                 }
                 await self._custody.record("dataset-published", details, session)
-        return card.body
 
     def records_hit(self, snapshot: EpochSnapshot, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Ids of the records that are hit when the tokens `rows` of an epoch matched, ascending. Opens no record."""
@@ -197,10 +224,9 @@ class DatasetService:
                     found[record.id] = HitSource(record.source, record.line, opened.original)
         return [found[number] for number in wanted]
 
-    async def _existing_card(self, snapshot: EpochSnapshot) -> Signed[DatasetCard] | None:
+    async def _row_of(self, snapshot: EpochSnapshot) -> EpochRow:
         async with self._database.read() as session:
-            row = await session.get_one(EpochRow, (snapshot.dataset, snapshot.epoch))
-        return None if row.card is None else self._card_of(row)
+            return await session.get_one(EpochRow, (snapshot.dataset, snapshot.epoch))
 
     async def _sign_card(self, snapshot: EpochSnapshot, publication: Publication) -> Signed[DatasetCard]:
         body = DatasetCard(

@@ -81,6 +81,8 @@ class EpochRow(Base):
     card: Mapped[str | None] = mapped_column(Text)
     published: Mapped[int | None] = mapped_column(Integer)
     """When the broker took the card, unix seconds."""
+    withdrawn: Mapped[int | None] = mapped_column(Integer)
+    """Since when partners may not ask about it any more, whatever else is said, unix seconds."""
     created: Mapped[int] = mapped_column(Integer)
 
 

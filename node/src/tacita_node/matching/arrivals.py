@@ -17,7 +17,7 @@ from tacita_node.matching.job import JobTools, Signals
 from tacita_node.matching.jobs import MatchJobs
 from tacita_node.matching.journal import MatchIdTaken, MatchJournal, encode_reasons
 from tacita_node.matching.responder import ResponderJob
-from tacita_node.matching.response import BUSY, Refusable, Responder, Response
+from tacita_node.matching.response import BUSY, Refusable, Responder, Response, is_signed_by
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.tables import MatchRow
 from tacita_node.services import NodeServices
@@ -76,6 +76,9 @@ class Arrivals:
         if view.match != match or view.responder != self._services.identity.partner or view.decision is None:
             return
         try:
+            if self._services.identity.replaced_since(unverified(MatchRequest, view.request).issued):
+                _log.warning("request-under-replaced-keys", match=match)
+                return  # whatever would be said about it, the broker takes nothing under the present key
             arrival = await self._authentic(view, view.decision)
         except ProtocolError as error:
             # Not the request of whoever it names: there is nobody to answer.
@@ -91,7 +94,7 @@ class Arrivals:
         claimed = unverified(MatchRequest, view.request)
         if claimed.match != view.match:
             raise PeerViolation("the request is about another match", field="match")
-        peer, confirmed = await self._card_of(claimed.requester)
+        peer, confirmed = await self._asker(claimed.requester, view.request)
         key = VerifyKey.from_text(peer.body.signing_key)
         request = verify_statement(MatchRequest, view.request, key)
         card = await services.datasets.published_card(claimed.dataset, claimed.epoch)
@@ -112,11 +115,17 @@ class Arrivals:
         )
         return _Arrival(request, peer, confirmed, context, ResponderSession(context, view.request))
 
-    async def _card_of(self, partner: str) -> tuple[Signed[PartnerCard], bool]:
-        """The confirmed card of an asker and True, or the one that the broker shows for it and False."""
-        confirmed = await self._services.agreements.confirmed_card(partner)
-        if confirmed is not None:
+    async def _asker(self, partner: str, request: str) -> tuple[Signed[PartnerCard], bool]:
+        """The confirmed card of an asker and True, if its key signed the request.
+
+        Otherwise the card under which it is told no, and False: that of a revoked asker, or the one the broker shows.
+        """
+        partners = self._services.agreements.partners
+        confirmed = await partners.confirmed_card(partner)
+        if confirmed is not None and is_signed_by(confirmed, request):
             return confirmed, True
+        if confirmed is None and (revoked := await partners.remembered_card(partner)) is not None:
+            return revoked, False
         try:
             view = await self._services.broker.partner(partner)
         except BrokerProblem as problem:

@@ -23,7 +23,6 @@ from tacita_protocol.api import LoggedClosing, LoggedDecision, MatchView, parse_
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.dsse import payload_type_of
 from tacita_protocol.crypto.jcs import canonical_json
-from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.errors import PeerViolation, ProtocolError
 from tacita_protocol.session import State
 from tacita_protocol.session.closing import MatchFacts, verify_closing
@@ -33,7 +32,7 @@ from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.statement import Signed, Statement, payload_type, verify_statement
 from tacita_protocol.statements.vocabulary import Role
-from tacita_sdk.broker import Step
+from tacita_sdk.broker import BrokerClient, Step
 from tacita_sdk.errors import BrokerProblem, SdkError
 
 FIRST_PAUSE_SECONDS = 1.0
@@ -70,7 +69,7 @@ class MatchClosing:
             self._signals.news.clear()
             row = await self._row()
             try:
-                delivered = delivered or await self._deliver(row)
+                delivered = delivered or await deliver(row, self._services.broker)
                 view = await self._services.broker.match(self._match)
                 if view.closing is not None:
                     await self._close(row, view, view.closing)
@@ -100,26 +99,12 @@ class MatchClosing:
             raise RuntimeError("a match that closes is in the journal")
         return row
 
-    async def _deliver(self, row: MatchRow) -> bool:
-        """Hands over what this side said last. The broker takes the same bytes twice."""
-        step: Step = "refusal" if row.role == Role.RESPONDER.value and row.refusal is not None else "receipt"
-        envelope = row.refusal if step == "refusal" else row.receipt
-        if envelope is None:
-            return True
-        try:
-            await self._services.broker.send_statement(self._match, step, envelope)
-        except BrokerProblem as problem:
-            if problem.status >= 500 or problem.status in (401, 429):
-                raise
-            # Too late for the broker, or nothing that it wants. It is offered again; the closing says what counted.
-            _log.warning("statement-not-taken", match=self._match, step=step, code=problem.code)
-            return False
-        return True
-
     async def _owe_receipt(self, row: MatchRow, view: MatchView) -> bool:
         """Signs the aborted receipt of a match that this side gave up before it was granted."""
         if row.state != State.ABORTED.value or row.receipt is not None:
             return False
+        if self._services.identity.replaced_since(row.started):
+            return False  # the broker takes nothing about this match under the present key
         _, denied, row.decision = self._decision(row, view)
         receipt = None if denied else aborted_receipt(row, self._services)
         if receipt is None:
@@ -133,14 +118,14 @@ class MatchClosing:
         # 1. Which decision this closing must cite.
         decision, denied, kept = self._decision(row, view)
         # 2. What this side knows of the match.
-        own, peer = self._services.identity.keys.signing.verify_key, context.peer_key
+        responded = row.role == Role.RESPONDER.value
         facts = MatchFacts(
             match=row.match,
             role=Role(row.role),
             decision=decision,
             denied=denied,
-            refusal=_verified(Refusal, row.refusal, own if row.role == Role.RESPONDER.value else peer),
-            receipt=_verified(Receipt, row.receipt, own),
+            refusal=None if row.refusal is None else self._verified(Refusal, row, row.refusal, own=responded),
+            receipt=None if row.receipt is None else self._verified(Receipt, row, row.receipt, own=True),
         )
         # 3. The closing holds, in itself and in the log. Only then anything is released.
         verified = verify_closing(data, context=context, facts=facts, now=self._services.clock())
@@ -163,7 +148,7 @@ class MatchClosing:
             logged, kept = view.decision, canonical_json(view.decision.model_dump(mode="json")).decode("utf-8")
         else:
             raise PeerViolation("a match was closed without a decision", field="decision")
-        request = verify_statement(MatchRequest, row.request, self._request_key(row))
+        request = self._verified(MatchRequest, row, row.request, own=row.role == Role.REQUESTER.value)
         key = self._services.identity.broker.key
         denied = payload_type_of(logged.decision.encode("ascii")) == payload_type(Denial)
         decision: Signed[Denial] | Signed[Grant] = (
@@ -173,9 +158,11 @@ class MatchClosing:
             raise PeerViolation("the decision is about another request", field="request")
         return decision.digest, denied, kept
 
-    def _request_key(self, row: MatchRow) -> VerifyKey:
-        asked = row.role == Role.REQUESTER.value
-        return self._services.identity.keys.signing.verify_key if asked else peer_key_of(row)
+    def _verified(self, cls: type[S], row: MatchRow, envelope: str, *, own: bool) -> Signed[S]:
+        """A statement of this match: an own one, or one of the peer."""
+        if own:
+            return self._services.identity.verify_own(cls, envelope)
+        return verify_statement(cls, envelope, peer_key_of(row))
 
     async def _give_up(self, row: MatchRow, code: str) -> None:
         _log.error("closing-never-came", match=self._match, code=code)
@@ -183,8 +170,35 @@ class MatchClosing:
         await self._journal.settle(row.match)
 
 
-def _verified(cls: type[S], envelope: str | None, key: VerifyKey) -> Signed[S] | None:
-    return None if envelope is None else verify_statement(cls, envelope, key)
+async def deliver(row: MatchRow, broker: BrokerClient) -> bool:
+    """Hands over what this side said last in a match. The broker takes the same bytes twice.
+
+    False when the broker does not want it. Raises what the broker client raises when it cannot take it now.
+    """
+    taken = True
+    for step, envelope in _last_words(row):
+        try:
+            await broker.send_statement(row.match, step, envelope)
+            taken = True
+        except BrokerProblem as problem:
+            if problem.status >= 500 or problem.status in (401, 429):
+                raise
+            # Too late for the broker, or nothing that it wants. It is offered again; the closing says what counted.
+            _log.warning("statement-not-taken", match=row.match, step=step, code=problem.code)
+            taken = False
+    return taken
+
+
+def _last_words(row: MatchRow) -> list[tuple[Step, str]]:
+    """The last statement of this side. Before the receipt of an abort comes what it cites, in case that never left."""
+    asked = row.role == Role.REQUESTER.value
+    if not asked and row.refusal is not None:
+        return [("refusal", row.refusal)]
+    cited: tuple[Step, str | None] = ("open", row.open) if asked else ("acceptance", row.acceptance)
+    steps: list[tuple[Step, str | None]] = [("receipt", row.receipt)]
+    if row.state == State.ABORTED.value:
+        steps.insert(0, cited)
+    return [(step, envelope) for step, envelope in steps if envelope is not None]
 
 
 async def _sleep_unless(event: asyncio.Event, seconds: float) -> None:

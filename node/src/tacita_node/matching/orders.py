@@ -59,6 +59,8 @@ async def prepare(services: NodeServices, order: MatchOrder) -> PreparedMatch:
     own = services.identity.partner
     if owner == own:
         raise ProblemError(422, "own-dataset", "A node does not match against its own datasets.")
+    if await services.agreements.partners.is_revoked(owner):
+        raise ProblemError(409, "partner-revoked", "The broker has revoked that partner; it is not asked any more.")
     peer = await services.agreements.confirmed_card(owner)
     if peer is None:
         raise ProblemError(409, "partner-not-confirmed", "Confirm that partner first: `tacita agreements confirm`.")

@@ -1,6 +1,6 @@
 """This node's own answer to a granted request. The broker's grant is necessary; what counts is decided here.
 
-1. The asker's card was confirmed by a person here, and the session runs under that card's key.
+1. The asker was not revoked, its card was confirmed by a person here, and the session runs under that card's key.
 2. The dataset exists, and the request is about its current epoch: withdrawn records must not be found in an old one.
 3. An agreement that both signed, and that the request names, covers it.
 4. What the asker could evaluate fits into that agreement's cap, with everything counted that was charged or promised
@@ -59,6 +59,7 @@ NOT_CONFIRMED = Reason(
     code="partner-not-confirmed",
     message="This node has not confirmed the asking partner's fingerprint, so it answers none of its requests.",
 )
+REVOKED = Reason(code="partner-revoked", message="The broker has revoked the asking partner, so it gets no answers.")
 NO_DATASET = Reason(code="no-such-dataset", message="This node offers no dataset of that name and epoch.")
 OLD_EPOCH = Reason(
     code="epoch-outdated",
@@ -91,8 +92,10 @@ class Responder:
     async def decide(self, request: Signed[MatchRequest], grant: Signed[Grant]) -> Response:
         """The answer to a request whose grant was verified in the log. Raises `ProblemError` for unreadable data."""
         services, asked = self._services, request.body
+        if await services.agreements.partners.is_revoked(asked.requester):
+            return Refusable((REVOKED,), None)
         card = await services.agreements.confirmed_card(asked.requester)
-        if card is None or not _signed_by(card, request):
+        if card is None or not is_signed_by(card, request.envelope):
             return Refusable((NOT_CONFIRMED,), None)
         dataset = await services.datasets.card(asked.dataset)
         if dataset is None or dataset.body.epoch < asked.epoch or _differs(dataset.body, asked):
@@ -165,10 +168,10 @@ def _plan(asked: MatchRequest, grant: Grant) -> tuple[int, int] | Reason:
     return partitions, sum(evaluated(run, partitions) for run in runs if run.sender is Role.RESPONDER)
 
 
-def _signed_by(card: Signed[PartnerCard], request: Signed[MatchRequest]) -> bool:
-    """Whether the request is under the confirmed card's key: a card may have been confirmed after it came."""
+def is_signed_by(card: Signed[PartnerCard], request: str) -> bool:
+    """Whether a request is under this card's key: another card may have been confirmed, or shown, when it was made."""
     try:
-        verify_statement(MatchRequest, request.envelope, VerifyKey.from_text(card.body.signing_key))
+        verify_statement(MatchRequest, request, VerifyKey.from_text(card.body.signing_key))
     except SignatureInvalid:
         return False
     return True

@@ -1,4 +1,4 @@
-"""`tacita data`: import, look at and publish what this node holds."""
+"""`tacita data`: import, look at, publish and withdraw what this node holds."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFi
 if TYPE_CHECKING:
     from tacita_sdk.node_api import ImportReport
 
-app = typer.Typer(help="Import, list and publish this node's own data.", no_args_is_help=True)
+app = typer.Typer(help="Import, list, publish and withdraw this node's own data.", no_args_is_help=True)
 
 Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.")]
 
@@ -94,6 +94,25 @@ def publish(
         report = node.publish(dataset, PublishOrder(sensitivity=sensitivity, discoverable_by=tuple(visible_to)))
     lines = [f"{report.dataset} is published as epoch {report.epoch}; others see a size of {report.padded_size}."]
     show(report, as_json=as_json, lines=lines)
+
+
+@app.command(epilog="Example: tacita data withdraw phones --yes")
+def withdraw(
+    dataset: Annotated[str, typer.Argument(help="Name of the own dataset.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    node_url: NodeUrl = DEFAULT_NODE_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw a dataset: this node answers nothing about it any more. Publishing it again makes a new epoch."""
+    from tacita_sdk.cli.output import TO_BE_DELIVERED, show
+
+    if not yes:
+        typer.confirm(f"Withdraw {dataset}, so that no partner can ask about it any more?", abort=True, err=True)
+    with connect(node_url, token_file) as node:
+        body = node.withdraw(dataset)
+    lines = [f"{body.dataset} is withdrawn.", *([] if body.delivered else [TO_BE_DELIVERED])]
+    show(body, as_json=as_json, lines=lines)
 
 
 @app.command(epilog="Example: tacita data catalogue")

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from tacita_sdk.errors import BrokerUnreachable, NodeUnreachable, VerificationFailed
 
+TO_BE_DELIVERED = "This holds at the node; the broker has not heard of it yet. The node goes on trying."
+
 EXIT_REFUSED = 1
 EXIT_UNREACHABLE = 3
 EXIT_UNVERIFIED = 4

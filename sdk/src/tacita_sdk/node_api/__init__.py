@@ -5,7 +5,13 @@ are whole seconds since 1970 UTC. Identifiers appear in exactly one place, `HitV
 asked for.
 """
 
-from tacita_sdk.node_api.agreements import AgreementDraft, AgreementList, AgreementSummary, TermDraft
+from tacita_sdk.node_api.agreements import (
+    AgreementDraft,
+    AgreementList,
+    AgreementRevoked,
+    AgreementSummary,
+    TermDraft,
+)
 from tacita_sdk.node_api.base import MAX_LIST, MAX_TEXT, Code, Country, HexDigest, HexId, NodeModel, Slug, Text
 from tacita_sdk.node_api.data import (
     DatasetList,
@@ -15,6 +21,7 @@ from tacita_sdk.node_api.data import (
     PublishReport,
     RejectedLine,
     Rejects,
+    Withdrawn,
 )
 from tacita_sdk.node_api.matches import (
     Hits,
@@ -25,7 +32,14 @@ from tacita_sdk.node_api.matches import (
     MatchSummary,
     ReasonView,
 )
-from tacita_sdk.node_api.partners import CatalogueEntry, CatalogueView, Confirmation, PartnerSummaries, PartnerSummary
+from tacita_sdk.node_api.partners import (
+    CatalogueEntry,
+    CatalogueView,
+    Confirmation,
+    Distrusted,
+    PartnerSummaries,
+    PartnerSummary,
+)
 from tacita_sdk.node_api.status import NodeStatus
 
 __all__ = [
@@ -33,6 +47,7 @@ __all__ = [
     "MAX_TEXT",
     "AgreementDraft",
     "AgreementList",
+    "AgreementRevoked",
     "AgreementSummary",
     "CatalogueEntry",
     "CatalogueView",
@@ -41,6 +56,7 @@ __all__ = [
     "Country",
     "DatasetList",
     "DatasetSummary",
+    "Distrusted",
     "HexDigest",
     "HexId",
     "HitView",
@@ -62,4 +78,5 @@ __all__ = [
     "Slug",
     "TermDraft",
     "Text",
+    "Withdrawn",
 ]

@@ -44,14 +44,17 @@ class AgreementDraft(NodeModel):
 
 
 class AgreementSummary(NodeModel):
-    """An agreement as this node knows it: `proposed` (ours, unsigned by them), `received`, or `signed` by both."""
+    """An agreement as this node knows it: `proposed` (ours, unsigned by them), `received`, or `signed` by both.
+
+    It ends as `revoked` by one of them, or as `void` when a card in it was replaced.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
 
     agreement: HexId
     class_: Code = Field(alias="class")
     peer: Slug
-    state: Literal["proposed", "received", "signed"]
+    state: Literal["proposed", "received", "signed", "revoked", "void"]
     digest: HexDigest
     not_before: int
     not_after: int
@@ -67,3 +70,10 @@ class AgreementList(NodeModel):
     """`GET /v1/agreements`."""
 
     agreements: tuple[AgreementSummary, ...]
+
+
+class AgreementRevoked(NodeModel):
+    """`POST /v1/agreements/{id}/revoke`: it holds here; until it is `delivered`, the node goes on trying."""
+
+    agreement: AgreementSummary
+    delivered: bool

@@ -63,3 +63,10 @@ class PublishReport(NodeModel):
     dataset: Slug
     epoch: int
     padded_size: int
+
+
+class Withdrawn(NodeModel):
+    """`POST /v1/datasets/{name}/withdraw`: it holds here; until it is `delivered`, the node goes on trying."""
+
+    dataset: Slug
+    delivered: bool

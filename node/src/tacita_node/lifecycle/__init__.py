@@ -1,0 +1,1 @@
+"""Taking back what was given: withdrawing datasets, revoking agreements, hearing of revocations, replacing keys."""

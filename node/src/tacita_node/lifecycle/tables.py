@@ -1,0 +1,46 @@
+"""Revocations that this node made or heard of, and the cards that it had before."""
+
+from sqlalchemy import Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tacita_node.storage import Base
+
+
+class RevocationRow(Base):
+    """One verified revocation, of this node, a peer, or the broker. It never goes away."""
+
+    __tablename__ = "revocations"
+    __table_args__ = (Index("ix_revocations_type_name", "type", "name"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    type: Mapped[str] = mapped_column(String(16))
+    """What is revoked: `partner`, `dataset`, `agreement`."""
+    name: Mapped[str] = mapped_column(String(63))
+    """Its id or name."""
+    envelope: Mapped[str] = mapped_column(Text)
+    waiting: Mapped[bool] = mapped_column()
+    """An own one that the broker has neither taken nor refused for good."""
+    refused: Mapped[str | None] = mapped_column(String(64))
+    """The code with which the broker refused it for good: it has nothing to revoke. Here it counts all the same."""
+    recorded: Mapped[int] = mapped_column(Integer)
+
+
+class RevocationCursor(Base):
+    """How far this node has read the broker's list of revocations. One row."""
+
+    __tablename__ = "revocation_cursor"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+
+
+class PastCardRow(Base):
+    """A card that this node has replaced: what it signed under it before stays its own word."""
+
+    __tablename__ = "past_cards"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    card: Mapped[str] = mapped_column(Text)
+    rotation: Mapped[str] = mapped_column(Text)
+    """The KeyRotation that replaced it."""
+    replaced: Mapped[int] = mapped_column(Integer)
