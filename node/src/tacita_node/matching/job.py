@@ -39,7 +39,7 @@ from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import Signed
 from tacita_protocol.statements.vocabulary import ResultTo
-from tacita_sdk.errors import BrokerUnreachable, SdkError
+from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, SdkError
 
 POLL_SECONDS = 5.0
 """How often a match is looked up at the broker when no event says that there is something new."""
@@ -121,7 +121,6 @@ class MatchJob(ABC):
             session,
             broker=self._services.broker,
             blobs=self._services.blobs,
-            journal=self._journal,
             clock=self._services.clock,
         )
 
@@ -137,7 +136,9 @@ class MatchJob(ABC):
             await self._abort(PEER_ENDED)
         except (ProtocolError, SdkError, ProblemError) as error:
             _log.warning("match-failed", match=self.match, error=type(error).__name__)
-            await self._abort(ending_of(error))
+            # What the broker refuses of a match that the other side has ended is no fault of its own.
+            ended = isinstance(error, BrokerProblem) and self._signals.ended.is_set()
+            await self._abort(PEER_ENDED if ended else ending_of(error))
         else:
             if confirmed is not None:
                 receipt = await self._complete()

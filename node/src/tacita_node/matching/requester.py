@@ -116,11 +116,14 @@ class RequesterJob(MatchJob):
         [event] = self._session.receive(kind, envelope.encode("ascii"), self._services.clock())
         match event:
             case Accepted(acceptance=acceptance):
+                if self._session.opening is None:
+                    raise RuntimeError("a session that takes an acceptance opens it")
                 await self._journal.advance(
                     self.match,
                     State.ACCEPTED,
                     since=[State.GRANTED],
                     acceptance=envelope,
+                    open=self._session.opening.envelope,
                     partitions=self._session.partitions,
                 )
                 return acceptance.body

@@ -69,7 +69,14 @@ class ResponderJob(MatchJob):
                     return None
                 case Acceptable(policy=policy, obligations=obligations, partitions=partitions, units=units):
                     self._responder.accept(policy=policy, obligations=obligations, partitions=partitions, now=now)
+                    if self._session.acceptance is None:
+                        raise RuntimeError("a session that accepts has an acceptance")
                     await self._journal.advance(
-                        self.match, State.ACCEPTED, since=[State.GRANTED], partitions=partitions, units=units
+                        self.match,
+                        State.ACCEPTED,
+                        since=[State.GRANTED],
+                        acceptance=self._session.acceptance.envelope,
+                        partitions=partitions,
+                        units=units,
                     )
                     return response

@@ -1,7 +1,7 @@
 """Carries one session's messages to and from the broker.
 
-- A statement goes into the database before it goes out, and a frame's ciphertext to the disk before its first PUT: a
-  retry sends the very same bytes, and nothing is ever sealed twice under one sequence number.
+- A frame's ciphertext goes to the disk before its first PUT: a retry sends the very same bytes, and nothing is ever
+  sealed twice under one sequence number. (A statement is in the database with the state that it made.)
 - Incoming frames are fetched one after the other, by long poll. What they are worth the session decides.
 - A broker that does not answer is asked again until the job's deadline cancels the attempt: a restarted broker loses
   nothing, so it must not cost a match.
@@ -15,7 +15,6 @@ from typing import Protocol, TypeVar
 
 from tacita_node.blobs import BlobStore
 from tacita_node.clock import Clock
-from tacita_node.matching.journal import MatchJournal
 from tacita_protocol.crypto.frames import Direction
 from tacita_protocol.errors import LimitExceeded, PeerViolation
 from tacita_protocol.session import Confirmed, EngineMessage, Event, MessageKind, Outgoing, PeerFinished
@@ -63,7 +62,6 @@ class MatchTransport:
         *,
         broker: BrokerClient,
         blobs: BlobStore,
-        journal: MatchJournal,
         clock: Clock,
     ) -> None:
         self._match = match
@@ -71,7 +69,6 @@ class MatchTransport:
         self._session = session
         self._broker = broker
         self._blobs = blobs
-        self._journal = journal
         self._clock = clock
         self._incoming = 0
         self._messages: deque[EngineMessage] = deque()
@@ -136,7 +133,6 @@ class MatchTransport:
             return
         step = _STEPS[message.kind]
         envelope = message.data.decode("ascii")
-        await self._journal.keep(self._match, **{step: envelope})
         await patiently(lambda: self._broker.send_statement(self._match, step, envelope))
 
     async def _receive_frame(self) -> None:

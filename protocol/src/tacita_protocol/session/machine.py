@@ -83,6 +83,16 @@ class MatchSession:
         return self._acceptance.body.partitions
 
     @property
+    def acceptance(self) -> Signed[Acceptance] | None:
+        """The responder's acceptance, once it is signed or verified."""
+        return self._acceptance
+
+    @property
+    def opening(self) -> Signed[Open] | None:
+        """The requester's opening, once it is signed or verified."""
+        return self._open
+
+    @property
     def receipt(self) -> Signed[Receipt] | None:
         """This side's own receipt, once it is signed."""
         return self._receipt

@@ -19,7 +19,7 @@ MatchId = Annotated[str, typer.Argument(help="Match id.")]
 
 
 @app.command(
-    epilog="Examples: tacita match run --dataset accounts --with harbour-hotels/agencies "
+    epilog="Example: tacita match run --dataset accounts --with harbour-hotels/agencies "
     "--purpose payment-screening --basis gdpr-6-1-f --case 2026-114\n\n"
     "Only how many: the same with --mode cardinality. "
     "A silent hit, of which the partner alone learns: the same with --result-to owner."
