@@ -80,6 +80,7 @@ class MemoryBroker:
 
     log: MemoryLog = field(default_factory=lambda: MemoryLog(witnesses=(BANK, NGO), threshold=2, now=NOW))
     responder_count: int = COUNT
+    now: int = NOW
 
     def grant(self, request: Signed[MatchRequest], *, signer: str = BROKER, **changes: Any) -> Signed[Grant]:
         """A grant for this request, or one that deviates in the named fields."""
@@ -93,9 +94,9 @@ class MemoryBroker:
             "normaliser": request.body.normaliser,
             "requester_count": request.body.padded_count,
             "responder_count": self.responder_count,
-            "issued": NOW + 1,
-            "start_before": NOW + 601,
-            "finish_before": NOW + 3601,
+            "issued": self.now + 1,
+            "start_before": self.now + 601,
+            "finish_before": self.now + 3601,
         }
         return sign_statement(Grant(**fields | changes), key_named(signer))
 
@@ -107,7 +108,7 @@ class MemoryBroker:
             broker=BROKER,
             policy=POLICY,
             reasons=REASONS,
-            issued=NOW + 1,
+            issued=self.now + 1,
         )
         return sign_statement(body, key_named(BROKER))
 

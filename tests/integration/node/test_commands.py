@@ -164,7 +164,7 @@ def assert_slow_headers_are_given_up() -> None:
 
 def install_trust(node: Path, broker: ServedBroker) -> None:
     witness = CosignatureSigner("witness-one", SigningKey.generate()).verifier
-    log = NoteSigner("tacita.test/log", broker.simulator.log).verifier
+    log = broker.simulator.log.signer.verifier
     file = node.parent / "trust.policy"
     file.write_text(federation_policy(log, {"witness-one": witness}, threshold=1).text)
     installed = in_process("trust", node, file, "--json")
