@@ -45,7 +45,9 @@ async def test_an_order_that_cannot_be_meant_is_refused_before_anything_is_signe
                 {"mode": "cardinality", "result_to": "owner"},
                 {"mode": "cardinality", "result_to": "both"},
             ],
-            "not-published": [{"result_to": "owner"}, {"result_to": "both"}],
+            "sensitivity-needed": [{"result_to": "owner"}, {"result_to": "both"}],
+            "no-such-sensitivity": [{"result_to": "owner", "sensitivity": "secret"}],
+            "own-policy": [{"result_to": "owner", "sensitivity": "financial"}],  # there is no agreement
             "kind-differs": [{"dataset": "numbers"}],
         }
         for code, orders in refusals.items():

@@ -33,7 +33,7 @@ def match_input(
     responder: PartnerCard,
     dataset: DatasetCard,
     agreement: Agreement | None = None,
-    tested: DatasetCard | None = None,
+    tested: DatasetFacts | None = None,
     history: History = NO_HISTORY,
     approvals: tuple[str, ...] = (),
     time: int,
@@ -43,7 +43,7 @@ def match_input(
     An agreement of which no term covers the request is passed on as none: it permits nothing here.
 
     Args:
-        tested: the card of the requester's own set, when its own node asks whether the set may be tested.
+        tested: what the requester's own node says of its set, when it asks whether that may be tested.
 
     Raises:
         RuntimeError: the statements do not belong together; the caller looked up the wrong ones.
@@ -53,14 +53,14 @@ def match_input(
         and request.responder == responder.partner == dataset.partner
         and (request.dataset, request.epoch, request.kind) == (dataset.dataset, dataset.epoch, dataset.kind)
     )
-    if not belongs or (tested is not None and (tested.partner, tested.kind) != (request.requester, request.kind)):
+    if not belongs or (tested is not None and (tested.owner, tested.kind) != (request.requester, request.kind)):
         raise RuntimeError("the cards are not those that the request names")
     return MatchInput(
         requester=_party(requester),
         responder=_party(responder),
         agreement=None if agreement is None else _agreement(agreement, request),
         dataset=_dataset(dataset),
-        tested=None if tested is None else _dataset(tested),
+        tested=tested,
         purpose=request.purpose,
         legal_basis=request.legal_basis,
         mode=request.mode,

@@ -159,11 +159,14 @@ class Node(NodeConnection):
         mode: str = "intersection",
         result_to: str = "requester",
         agreement: str | None = None,
+        sensitivity: str | None = None,
     ) -> "Match":
         """Start a match of an own dataset against `partner/dataset`; returns at once.
 
         `mode` is `intersection` or `cardinality`. `result_to` says who learns: `requester` (this side), `owner` (a
-        silent hit: the partner learns which of its records this side holds, this side learns nothing) or `both`.
+        silent hit: the partner learns which of its records this side holds, this side learns nothing) or `both`. For
+        the last two `sensitivity` is needed (`ordinary`, `financial`, `possible-victim`) unless the own dataset was
+        published, whose card says it.
         """
         order = MatchOrder(
             dataset=dataset,
@@ -174,6 +177,7 @@ class Node(NodeConnection):
             basis=basis,
             case=case,
             agreement=agreement,
+            sensitivity=sensitivity,
         )
         return Match(self, self._call(MatchSummary, "POST", "/v1/matches", body=order).match)
 

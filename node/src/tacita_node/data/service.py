@@ -145,6 +145,13 @@ class DatasetService:
             row = await session.scalar(published.order_by(EpochRow.epoch.desc()).limit(1))
         return None if row is None or row.withdrawn is not None else self._card_of(row)
 
+    async def last_card(self, name: str) -> Signed[DatasetCard] | None:
+        """The card of the newest epoch that was ever published, also if it was withdrawn; None when there is none."""
+        published = select(EpochRow).where(EpochRow.dataset == name, EpochRow.published.is_not(None))
+        async with self._database.read() as session:
+            row = await session.scalar(published.order_by(EpochRow.epoch.desc()).limit(1))
+        return None if row is None else self._card_of(row)
+
     async def published_card(self, name: str, epoch: int) -> Signed[DatasetCard] | None:
         """The card of that epoch, None when it is not, or no longer, published."""
         async with self._database.read() as session:

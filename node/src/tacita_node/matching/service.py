@@ -99,7 +99,7 @@ class MatchService:
         """Signs the request and writes it down, with what it reserves of a budget here."""
         if prepared.request.result_to is ResultTo.REQUESTER:
             return await self._record(prepared, prepared.request, order, custody=custody, units=0)
-        tested = TestedSet(prepared.snapshot.dataset, prepared.peer, prepared.dataset, prepared.agreement)
+        tested = TestedSet(prepared.snapshot, order.sensitivity, prepared.peer, prepared.dataset, prepared.agreement)
         async with self._journal.counting:
             decision, units = await decide_own(self._services, self._journal, prepared.request, tested)
             return await self._record(prepared, prepared.decided(decision), order, custody=custody, units=units)

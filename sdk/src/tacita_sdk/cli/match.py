@@ -36,6 +36,10 @@ def run(
     result_to: Annotated[
         str, typer.Option(help="Who learns: requester (you), owner (a silent hit: the partner alone) or both.")
     ] = "requester",
+    sensitivity: Annotated[
+        str | None,
+        typer.Option(help="ordinary, financial or possible-victim: of the own dataset, unless it was published."),
+    ] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the end.")] = 3_600.0,
     node_url: NodeUrl = DEFAULT_NODE_URL,
     token_file: TokenFile = None,
@@ -53,7 +57,14 @@ def run(
     with connect(node_url, token_file) as node:
         try:
             match = node.match(
-                dataset=dataset, with_=with_, purpose=purpose, basis=basis, case=case, mode=mode, result_to=result_to
+                dataset=dataset,
+                with_=with_,
+                purpose=purpose,
+                basis=basis,
+                case=case,
+                mode=mode,
+                result_to=result_to,
+                sensitivity=sensitivity,
             )
         except ValidationError as error:
             fields = ", ".join("--" + str(item["loc"][0]).rstrip("_") for item in error.errors())

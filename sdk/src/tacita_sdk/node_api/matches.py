@@ -13,6 +13,8 @@ class MatchOrder(NodeModel):
     `mode` is `intersection` (which ones) or `cardinality` (only how many); `result_to` says who learns it.
     `case` is the local case reference. It leaves the node only as an HMAC under a key of this pair of partners.
     `agreement` may name one to rely on; without it the node takes the one that covers the order, or none.
+    `sensitivity` says how sensitive an own dataset is that was never published: whether the owner may test it, when
+    `result_to` is not `requester`, depends on that. For a published one its card counts.
     """
 
     dataset: Slug
@@ -25,6 +27,7 @@ class MatchOrder(NodeModel):
     basis: Code
     case: Text = Field(repr=False)
     agreement: HexId | None = None
+    sensitivity: Code | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
 
