@@ -34,7 +34,7 @@ class Delivery:
         """Delivers everything that waits. Raises what the broker client raises when it cannot now; call it again."""
         # After what is being published: a card that came later would bring a withdrawn dataset back.
         async with self._one_at_a_time, self._datasets.publishing:
-            query = select(RevocationRow).where(RevocationRow.waiting.is_(True)).order_by(RevocationRow.recorded)
+            query = select(RevocationRow).where(RevocationRow.waiting.is_(True)).order_by(RevocationRow.issued)
             async with self._database.read() as session:
                 rows = list(await session.scalars(query))
             for row in rows:

@@ -174,7 +174,7 @@ class RevocationService:
         issued = self._clock()
         if (latest := await _latest(session, subject.type, name)) is not None:
             # Withdrawn, published and withdrawn within a second: with the same bytes it would be a repetition.
-            issued = max(issued, unverified(Revocation, latest.envelope).issued + 1)
+            issued = max(issued, latest.issued + 1)
         body = Revocation(issuer=self._identity.partner, subject=subject, reason=REASON, issued=issued)
         signed = sign_statement(body, self._identity.keys.signing)
         session.add(self._row(signed, name, waiting=True))
@@ -188,7 +188,7 @@ class RevocationService:
             envelope=signed.envelope,
             waiting=waiting,
             refused=None,
-            recorded=self._clock(),
+            issued=signed.body.issued,
         )
 
     async def _record_end(self, session: AsyncSession, agreement: str, peer: str, signed: Signed[Revocation]) -> None:
@@ -198,4 +198,4 @@ class RevocationService:
 
 async def _latest(session: AsyncSession, subject_type: str, name: str) -> RevocationRow | None:
     named = select(RevocationRow).where(RevocationRow.type == subject_type, RevocationRow.name == name)
-    return (await session.scalars(named.order_by(RevocationRow.recorded.desc()).limit(1))).first()
+    return (await session.scalars(named.order_by(RevocationRow.issued.desc()).limit(1))).first()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
+from tacita_node.access.openapi import BROKER, problems
 from tacita_node.agreements.routes import agreement_summary
 from tacita_node.services import NodeServices, services_of
 from tacita_sdk.errors import SdkError
@@ -17,7 +18,7 @@ BROKER_SECONDS = 5
 router = APIRouter(prefix="/v1", tags=["lifecycle"])
 
 
-@router.post("/datasets/{name}/withdraw")
+@router.post("/datasets/{name}/withdraw", responses=problems(404, *BROKER))
 async def withdraw(request: Request, name: Annotated[Slug, Path()]) -> Withdrawn:
     """Withdraws a dataset: this node answers nothing about it any more, and the broker takes it out of the catalogue.
 
@@ -28,7 +29,7 @@ async def withdraw(request: Request, name: Annotated[Slug, Path()]) -> Withdrawn
     return Withdrawn(dataset=name, delivered=await _delivered(services, digest))
 
 
-@router.post("/agreements/{agreement}/revoke")
+@router.post("/agreements/{agreement}/revoke", responses=problems(404, *BROKER))
 async def revoke(request: Request, agreement: Annotated[HexId, Path()]) -> AgreementRevoked:
     """Revokes an agreement for good: from now on it covers nothing here, and the other party is told."""
     services = services_of(request)
@@ -37,7 +38,7 @@ async def revoke(request: Request, agreement: Annotated[HexId, Path()]) -> Agree
     return AgreementRevoked(agreement=agreement_summary(known, services.identity.partner), delivered=delivered)
 
 
-@router.post("/partners/{partner}/distrust")
+@router.post("/partners/{partner}/distrust", responses=problems(404, *BROKER))
 async def distrust(request: Request, partner: Annotated[Slug, Path()]) -> Distrusted:
     """Takes the confirmation of a partner's card back, at this node only: it is neither asked nor answered any more."""
     await services_of(request).agreements.partners.distrust(partner)

@@ -22,7 +22,8 @@ class RevocationRow(Base):
     """An own one that the broker has neither taken nor refused for good."""
     refused: Mapped[str | None] = mapped_column(String(64))
     """The code with which the broker refused it for good: it has nothing to revoke. Here it counts all the same."""
-    recorded: Mapped[int] = mapped_column(Integer)
+    issued: Mapped[int] = mapped_column(Integer)
+    """When its issuer says that it was made, unix seconds."""
 
 
 class RevocationCursor(Base):

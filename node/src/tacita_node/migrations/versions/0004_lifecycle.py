@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.Column("waiting", sa.Boolean(), nullable=False),
         sa.Column("refused", sa.String(length=64), nullable=True),
-        sa.Column("recorded", sa.Integer(), nullable=False),
+        sa.Column("issued", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_revocations"),
     )
     op.create_index("ix_revocations_type_name", "revocations", ["type", "name"])
