@@ -11,8 +11,9 @@ from typing import TypeVar
 import structlog
 
 from tacita_node.matching.context import context_of, peer_key_of
+from tacita_node.matching.endings import BAD_CLOSING
 from tacita_node.matching.job import Signals
-from tacita_node.matching.journal import MatchJournal
+from tacita_node.matching.journal import MatchJournal, encode_reasons
 from tacita_node.matching.orders import REQUEST_VALID_SECONDS
 from tacita_node.matching.recovery import aborted_receipt
 from tacita_node.matching.results import ResultStore
@@ -43,6 +44,8 @@ way while this node restarts, and a broker takes none that has expired."""
 
 PATIENCE_SECONDS = 7 * 86_400
 """How long after its beginning a match's closing is waited for. A broker that never closes has broken its promise."""
+
+NO_REASONS, REFUSED = encode_reasons([]), encode_reasons([BAD_CLOSING])
 
 S = TypeVar("S", bound=Statement)
 
@@ -87,6 +90,8 @@ class MatchClosing:
             except ProtocolError as error:
                 # A broker that shows a false closing will not be believed later either, but proofs can be late.
                 _log.error("closing-refused", match=self._match, error=type(error).__name__)
+                if row.reasons == NO_REASONS:
+                    await self._journal.keep(self._match, reasons=REFUSED)
             if self._services.clock() > row.started + PATIENCE_SECONDS:
                 await self._give_up(row, "never-closed")
                 return
@@ -132,6 +137,8 @@ class MatchClosing:
         release = verified.may_release and row.hits_sealed is not None
         if not release:
             await self._results.discard(row.match)
+        if row.reasons == REFUSED:
+            await self._journal.keep(row.match, reasons=NO_REASONS)
         await self._journal.close(
             row.match,
             outcome=verified.outcome.value,

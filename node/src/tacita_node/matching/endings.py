@@ -21,9 +21,17 @@ PEER_VIOLATION = Reason(
     code="peer-violation",
     message="Something that the other side sent is not what the protocol allows; it was not used.",
 )
+BAD_PROMISE = Reason(
+    code="promise-not-proven",
+    message="The broker's promise to log the request is not one for this request, so the match was not waited for.",
+)
 BAD_DECISION = Reason(
     code="decision-not-proven",
     message="The decision could not be verified in the witnessed log, so nothing was answered.",
+)
+BAD_CLOSING = Reason(
+    code="closing-not-proven",
+    message="The broker closed the match in a way that the witnessed log does not prove, so nothing is shown.",
 )
 BROKER_REFUSED = Reason(code="broker-refused", message="The broker refused a message of this match.")
 BROKER_UNTRUSTED = Reason(code="broker-untrusted", message="An answer of the broker could not be trusted.")
@@ -32,9 +40,19 @@ ENGINE_FAILED = Reason(code="engine-failed", message="The matching itself failed
 NODE_FAILED = Reason(code="node-failed", message="This node could not go on with the match; its log says why.")
 
 
-def ending_of(error: ProtocolError | SdkError | ProblemError) -> Reason:
+class BrokerDeviated(Exception):
+    """Something that the broker said about a match does not hold. The cause says in which respect."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+
+
+def ending_of(error: ProtocolError | SdkError | ProblemError | BrokerDeviated) -> Reason:
     """The reason to give for an error that ended a match."""
     match error:
+        case BrokerDeviated():
+            return error.reason
         case EngineFailure():
             return ENGINE_FAILED
         case ProtocolError():

@@ -18,7 +18,7 @@ import structlog
 
 from tacita_node.data.epochs import EpochSnapshot
 from tacita_node.matching.driver import Drive
-from tacita_node.matching.endings import CANCELLED, DEADLINE, PEER_ENDED, RESULT_LOST, ending_of
+from tacita_node.matching.endings import CANCELLED, DEADLINE, PEER_ENDED, RESULT_LOST, BrokerDeviated, ending_of
 from tacita_node.matching.journal import RUNNING, MatchJournal, encode_reasons
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.runs import Progress, Runs
@@ -134,11 +134,12 @@ class MatchJob(ABC):
             await self._abort(self._late)
         except PeerEnded:
             await self._abort(PEER_ENDED)
-        except (ProtocolError, SdkError, ProblemError) as error:
-            _log.warning("match-failed", match=self.match, error=type(error).__name__)
+        except (ProtocolError, SdkError, ProblemError, BrokerDeviated) as error:
             # What the broker refuses of a match that the other side has ended is no fault of its own.
             ended = isinstance(error, BrokerProblem) and self._signals.ended.is_set()
-            await self._abort(PEER_ENDED if ended else ending_of(error))
+            reason = PEER_ENDED if ended else ending_of(error)
+            _log.warning("match-failed", match=self.match, error=type(error).__name__, code=reason.code)
+            await self._abort(reason)
         else:
             if confirmed is not None:
                 receipt = await self._complete()

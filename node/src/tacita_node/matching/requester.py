@@ -7,12 +7,12 @@ The ephemeral key lives in this job's session only.
 """
 
 from tacita_node.data.epochs import EpochSnapshot
-from tacita_node.matching.endings import NO_DECISION
+from tacita_node.matching.endings import BAD_DECISION, BAD_PROMISE, NO_DECISION, BrokerDeviated
 from tacita_node.matching.job import Confirmed, JobTools, MatchJob
 from tacita_node.matching.transport import patiently
 from tacita_protocol.api import MatchState, MatchView
 from tacita_protocol.crypto.jcs import canonical_json
-from tacita_protocol.errors import PeerViolation
+from tacita_protocol.errors import PeerViolation, ProtocolError
 from tacita_protocol.session import Accepted, Denied, Granted, MessageKind, Refused, RequesterSession, State
 from tacita_protocol.statements.acceptance import Acceptance
 from tacita_protocol.statements.grant import Grant
@@ -71,10 +71,13 @@ class RequesterJob(MatchJob):
         envelope = message.data.decode("ascii")
         body = await patiently(lambda: self._services.broker.request_match(envelope))
         identity = self._services.identity
-        promise = verify_statement(Promise, body.promise, identity.broker.key)
-        said = promise.body
-        if (said.match, said.request, said.broker) != (self.match, self._request.digest, identity.broker.broker):
-            raise PeerViolation("the promise is about another request", field="request")
+        try:
+            promise = verify_statement(Promise, body.promise, identity.broker.key)
+            said = promise.body
+            if (said.match, said.request, said.broker) != (self.match, self._request.digest, identity.broker.broker):
+                raise PeerViolation("the promise is about another request", field="request")
+        except ProtocolError as error:
+            raise BrokerDeviated(BAD_PROMISE) from error
         await self._journal.keep(self.match, promise=promise.envelope)
 
     async def _decision(self) -> Grant | None:
@@ -87,7 +90,10 @@ class RequesterJob(MatchJob):
         if view.decision is None:
             raise RuntimeError("waited for a decision")
         data = canonical_json(view.decision.model_dump(mode="json"))
-        [event] = self._session.receive(MessageKind.DECISION, data, self._services.clock())
+        try:
+            [event] = self._session.receive(MessageKind.DECISION, data, self._services.clock())
+        except ProtocolError as error:
+            raise BrokerDeviated(BAD_DECISION) from error
         kept, since = data.decode("utf-8"), [State.REQUESTED, State.AWAITING_APPROVAL]
         match event:
             case Granted(grant=grant):
