@@ -14,7 +14,7 @@ from tacita_policies.shapes import SHAPES
 from tacita_policies.source import PolicyRefused
 from tacita_protocol.crypto.jcs import JSONValue, canonical_json
 from tacita_protocol.identifiers.kind import Kind
-from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
+from tacita_protocol.statements.vocabulary import AgreementClass, PartnerKind, Sensitivity
 
 
 def check_data(data: Mapping[str, JSONValue]) -> None:
@@ -54,6 +54,8 @@ def _references(data: Mapping[str, Any]) -> Iterator[tuple[str, str, Collection[
         yield "legal_bases", f"{code}.kept", basis["kept"], data.get("document_kinds", {})
         regions = [place for place in basis["jurisdictions"] if len(place) > 2]
         yield "legal_bases", f"{code}.jurisdictions", regions, data.get("regions", {})
+    if "budgets" in data:
+        yield "budgets", "the list of classes", [one.value for one in AgreementClass], classes
     for words, kinds in (("partner_kinds", PartnerKind), ("identifier_kinds", Kind), ("sensitivities", Sensitivity)):
         if words in data:
             yield words, "the whole list", [kind.value for kind in kinds], data[words]

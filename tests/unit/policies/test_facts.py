@@ -2,7 +2,7 @@
 
 import pytest
 
-from tacita_policies.facts import match_input
+from tacita_policies.facts import agree_input, discover_input, match_input
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.keys import SealingKey, SigningKey
 from tacita_protocol.identifiers.kind import Kind
@@ -77,13 +77,16 @@ REQUEST = MatchRequest(
 )
 
 
+OTHER_BASIS = LegalBasis(code="gdpr-6-1-c", documents=(digest_of(b"of another basis"),))
+
+
 def agreement(*, dataset: str = "accounts", purpose: str = "payment-screening") -> Agreement:
     return Agreement(
         agreement="1" * 32,
         class_=AgreementClass.SINGLE,
         parties=(
-            Party(partner="bank", card=ANY_DIGEST, approved_by=()),
-            Party(partner="ngo", card=ANY_DIGEST, approved_by=()),
+            Party(partner="bank", card=ANY_DIGEST, approved_by=("officer",)),
+            Party(partner="ngo", card=ANY_DIGEST, approved_by=("director", "lead")),
         ),
         terms=(
             Term(
@@ -94,7 +97,7 @@ def agreement(*, dataset: str = "accounts", purpose: str = "payment-screening") 
                 engines=("ecdh",),
                 result_to=(ResultTo.REQUESTER,),
                 purposes=(purpose,),
-                legal_bases=(LegalBasis(code="gdpr-6-1-f", documents=(DOCUMENT,)),),
+                legal_bases=(LegalBasis(code="gdpr-6-1-f", documents=(DOCUMENT,)), OTHER_BASIS),
             ),
         ),
         caps=Caps(units=26_000, period_days=30, per_minute=None),
@@ -134,3 +137,42 @@ def test_cards_of_somebody_else_are_a_programming_error() -> None:
     other_epoch = DATASET.model_copy(update={"epoch": 2})
     with pytest.raises(RuntimeError):
         match_input(REQUEST, requester=BANK, responder=NGO, dataset=other_epoch, time=BEGIN)
+
+
+def test_what_a_partner_may_know_of_is_taken_from_the_cards() -> None:
+    shown = DATASET.model_copy(update={"discoverable_by": (PartnerKind.BANK,)})
+    facts = discover_input(asker=BANK, owner=NGO, dataset=shown, time=BEGIN)
+    assert (facts.asker.partner, facts.owner.partner, facts.dataset.owner) == ("bank", "ngo", "ngo")
+    assert (facts.dataset.kind, facts.dataset.discoverable_by) == (Kind.ACCOUNT, (PartnerKind.BANK,))
+    with pytest.raises(RuntimeError):
+        discover_input(asker=NGO, owner=BANK, dataset=shown, time=BEGIN)
+
+
+def test_each_side_of_an_agreement_has_its_people() -> None:
+    facts = agree_input(agreement(), own=NGO, peer=BANK, datasets={}, time=BEGIN)
+    assert (facts.own.party.partner, facts.own.approved_by) == ("ngo", ("director", "lead"))
+    assert (facts.peer.party.partner, facts.peer.approved_by) == ("bank", ("officer",))
+    assert (facts.caps.units, facts.caps.per_minute, facts.not_after) == (26_000, None, END)
+    (term,) = facts.terms
+    assert [(basis.code, basis.documents) for basis in term.legal_bases] == [
+        ("gdpr-6-1-f", (DOCUMENT,)),
+        ("gdpr-6-1-c", OTHER_BASIS.documents),
+    ]
+
+
+def test_of_a_dataset_only_what_the_node_knows_is_said() -> None:
+    for datasets, sensitivity in (({}, None), ({("ngo", "accounts"): DATASET}, Sensitivity.ORDINARY)):
+        (term,) = agree_input(agreement(), own=NGO, peer=BANK, datasets=datasets, time=BEGIN).terms
+        assert term.sensitivity is sensitivity
+        assert term.jurisdictions == (None if sensitivity is None else ("GB",))
+
+
+def test_a_card_of_another_kind_says_nothing_about_a_term() -> None:
+    phones = DATASET.model_copy(update={"kind": Kind.PHONE})
+    (term,) = agree_input(agreement(), own=NGO, peer=BANK, datasets={("ngo", "accounts"): phones}, time=BEGIN).terms
+    assert term.sensitivity is None
+
+
+def test_an_agreement_of_others_is_a_programming_error() -> None:
+    with pytest.raises(RuntimeError):
+        agree_input(agreement(), own=NGO, peer=card("hotel", PartnerKind.HOTEL), datasets={}, time=BEGIN)

@@ -70,13 +70,6 @@ reasons contains {
 }
 
 reasons contains {
-	"code": "unknown-class",
-	"message": "This federation does not know this class of agreement.",
-} if {
-	not class
-}
-
-reasons contains {
 	"code": "period-too-long",
 	"message": sprintf("An agreement of this class holds for at most %d days.", [class.valid_days]),
 } if {
