@@ -6,6 +6,7 @@ the enterprise number). A number without its register is read only where its cou
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
@@ -15,7 +16,7 @@ from stdnum.exceptions import InvalidChecksum, ValidationError
 from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.handelsregister import read_handelsregister
 from tacita_protocol.identifiers.kind import RejectionReason
-from tacita_protocol.identifiers.registers import BY_COUNTRY, BY_LABEL, VAT_PREFIXES, Register
+from tacita_protocol.identifiers.registers import BY_COUNTRY, BY_LABEL, SHARED_LABELS, VAT_PREFIXES, Register
 from tacita_protocol.identifiers.spelling import plain_spelling, refuse_look_alikes
 
 VERSION = "1"
@@ -30,7 +31,7 @@ _LEI = re.compile(r"(?:LEI[ :]*)?([A-Z0-9]{4}[ -]?[A-Z0-9 -]{12,24}[0-9]{2})")
 _LABEL = re.compile(
     "("
     + "|".join("[ ./-]*".join(label) for label in sorted(BY_LABEL, key=len, reverse=True))
-    + r")(?![A-Z])[ ./-]*(?:(?:NO|NR|NUM|NUMBER|NUMERO)(?![A-Z])|N[°º]|#)?[ .:#]*(?=[A-Z0-9])"
+    + r")(?![A-Z])[ ./-]*(?:(?:NO?|NR|NUM|NUMBER|NUMERO)(?![A-Z])|#)?[ .:#]*(?=[A-Z0-9])"
 )
 _VAT_LABEL = re.compile(
     r"(?:VAT|TVA|BTW|IVA|MWST|UST-?ID(?:-?NR)?\.?|MOMS)(?![A-Z])[ .:#-]*(?:(?:NO|NR)\.?(?![A-Z]))?[ .:#]*"
@@ -52,15 +53,21 @@ def normalise(text: str, region: str | None) -> str:
     if found := read_handelsregister(plain):
         return found
     refuse_look_alikes(plain)
-    if not plain.replace("°", "").replace("º", "").isascii() or not re.search(r"[0-9]", plain):
+    spelt = _without_accents(plain).upper()
+    if not spelt.isascii() or not re.search(r"[0-9]", spelt):
         raise InvalidIdentifier("not written as a company's number", reason=RejectionReason.NOT_OF_THE_KIND)
-    spelt = plain.upper()
-    if re.search(r"[,;|&]$|[,;|]", spelt):
+    if re.search(r"[,;|]", spelt):
         raise InvalidIdentifier("may be more than one number", reason=RejectionReason.AMBIGUOUS)
     for read in (_canonical, _lei, _swiss, _vat, _labelled):
         if company := read(spelt, region):
             return company
     return _bare(spelt, region)
+
+
+def _without_accents(plain: str) -> str:
+    """`IČO n° 1` as `ICO n 1`: the names of registers have accents, their numbers have none."""
+    decomposed = unicodedata.normalize("NFD", plain)
+    return re.sub("[°º]", "", "".join(character for character in decomposed if unicodedata.category(character) != "Mn"))
 
 
 def _canonical(spelt: str, region: str | None) -> str | None:  # noqa: ARG001 - one signature for all ways to read
@@ -112,9 +119,9 @@ def _labelled(spelt: str, region: str | None) -> str | None:
     match = _LABEL.match(spelt)
     if match is None:
         return None
-    registers = BY_LABEL[_SEPARATORS.sub("", match[1])]
-    countries = {register.country for register in registers}
-    if len(countries) > 1:
+    label = _SEPARATORS.sub("", match[1])
+    registers = BY_LABEL[label]
+    if label in SHARED_LABELS:
         if region is None:
             raise InvalidIdentifier(
                 "registers of several countries have this name", reason=RejectionReason.NEEDS_REGION

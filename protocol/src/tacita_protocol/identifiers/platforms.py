@@ -86,7 +86,7 @@ _ALL = (
         ("tg",),
         ("t.me", "telegram.me", "telegram.dog"),
         re.compile(r"(?=.{4,32}$)[a-z](?:_?[a-z0-9])*"),
-        re.compile(r"(?:s/)?@?([^/@]+)/?"),
+        re.compile(r"(?:s/)?@?([^/@+]+)/?"),
         reserved=_words("addlist addstickers c iv joinchat login proxy share socks"),
     ),
     Platform("tiktok", ("tik tok",), ("tiktok.com",), re.compile(r"[a-z0-9_.]{2,24}(?<!\.)"), _AT_PAGE),

@@ -131,6 +131,14 @@ def _grouped(pairs: Iterable[tuple[str, Register]]) -> Mapping[str, tuple[Regist
 BY_COUNTRY = _grouped((register.country, register) for register in REGISTERS)
 BY_LABEL = _grouped((label, register) for register in REGISTERS for label in register.labels)
 
+_ELSEWHERE_TOO = """
+BN BRN CIF COMPANYNO COMPANYNUMBER CRN DDV DIC DPH GST HP ICO INN IVA MWST NIF NIT PIB PIN RUC RUT TIN UIC UID
+"""
+SHARED_LABELS = frozenset(_ELSEWHERE_TOO.split()) | {
+    label for label, registers in BY_LABEL.items() if len({register.country for register in registers}) > 1
+}
+"""Labels that registers of several countries have, listed here or not: they need the country as well."""
+
 VAT_PREFIXES: Mapping[str, str] = {
     register.country: register.country
     for register in REGISTERS

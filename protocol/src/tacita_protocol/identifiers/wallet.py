@@ -83,6 +83,8 @@ def normalise(text: str, region: str | None) -> str:  # noqa: ARG001 - one signa
     address = plain[named.end() :] if named else plain
     if "?" in address or "@" in address:
         raise InvalidIdentifier("a payment request: import its address", reason=RejectionReason.UNSUPPORTED)
+    if re.search(r"[,;|]", address):
+        raise InvalidIdentifier("may be more than one address", reason=RejectionReason.AMBIGUOUS)
     compact = address.replace(" ", "")
     refuse_look_alikes(compact)
     if not _SPELLING.fullmatch(compact):
