@@ -81,7 +81,7 @@ EXAMPLE = MatchInput(
     result_to=ResultTo.REQUESTER,
     padded_count=64,
     engines=("ecdh",),
-    history=History(),
+    history=History(matches_30d=0, units_30d=0, cardinality_epoch=0),
     approvals=(),
     time=_NOW,
 )

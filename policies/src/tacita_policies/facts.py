@@ -23,7 +23,7 @@ from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.partner import PartnerCard
 
-NO_HISTORY = History()
+NO_HISTORY = History(matches_30d=0, units_30d=0, cardinality_epoch=0)
 
 
 def match_input(

@@ -86,9 +86,9 @@ class DatasetFacts(Part):
 class History(Part):
     """What the same requester has had from the same responder in the last 30 days."""
 
-    matches_30d: Count = 0
-    units_30d: Count = 0
-    cardinality_epoch: Count = 0
+    matches_30d: Count
+    units_30d: Count
+    cardinality_epoch: Count
     """Answers in mode cardinality that it has had on this epoch of this dataset, whenever that was."""
 
 
