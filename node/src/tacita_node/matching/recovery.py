@@ -47,8 +47,7 @@ async def abort_interrupted(
 
 async def admit_loss(row: MatchRow, journal: MatchJournal) -> None:
     """Says of a match that completed here, without its result having been kept, that the result is lost."""
-    learns = row.result_to != (ResultTo.OWNER if row.role == Role.REQUESTER.value else ResultTo.REQUESTER).value
-    if row.state == State.CLOSING.value and learns and row.hits_sealed is None:
+    if row.state == State.CLOSING.value and row.learns and row.hits_sealed is None:
         await journal.keep(row.match, reasons=encode_reasons([RESULT_LOST]))
 
 

@@ -68,9 +68,11 @@ class ResultStore:
 
         On a side that learns nothing they never are.
         """
+        if not row.learns:
+            raise ProblemError(409, "not-released", "There are no hits to show: this side of the match learns nothing.")
         if not row.released or row.hits_sealed is None:
             raise ProblemError(
-                409, "not-released", "There are no hits to show: the match has not been closed in the log."
+                409, "not-released", "There are no hits to show: the match was not closed in the log with a result."
             )
         data = await self._blobs.get(NAMESPACE, row.match)
         return Hits(match=row.match, hits=_HITS.validate_json(data), notice=NOTICE)

@@ -4,6 +4,7 @@ from sqlalchemy import CheckConstraint, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tacita_node.storage import Base
+from tacita_protocol.statements.vocabulary import ResultTo, Role
 
 
 class MatchRow(Base):
@@ -70,6 +71,12 @@ class MatchRow(Base):
     receipt: Mapped[str | None] = mapped_column(Text)
     closing: Mapped[str | None] = mapped_column(Text)
     """JSON of `tacita_protocol.api.LoggedClosing`."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether the result goes to this side."""
+        other = ResultTo.OWNER if self.role == Role.REQUESTER.value else ResultTo.REQUESTER
+        return self.result_to != other.value
 
 
 class InboxCursor(Base):
