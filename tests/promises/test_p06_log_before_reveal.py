@@ -60,7 +60,7 @@ async def test_the_asking_side_sends_nothing_before_the_opening_is_witnessed(tmp
     async with loaded_federation(tmp_path) as federation:
         federation.bank.line.on = lying(federation, unwitnessed_opening)
         summary = await federation.bank.ended(await federation.order(), closed=False)
-        assert (summary.state, [reason.code for reason in summary.reasons]) == ("aborted", ["peer-violation"])
+        assert (summary.state, [reason.code for reason in summary.reasons]) == ("aborted", ["decision-not-proven"])
 
 
 @pytest.mark.parametrize("lie", [unwitnessed_closing, opening_as_closing, closing_without_receipts])

@@ -25,6 +25,7 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
 from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDraft
 from tests.support.broker_simulator import BrokerSimulator
+from tests.support.identifiers import accounts
 from tests.support.single_node import SingleNode, TestClock, running
 
 T = TypeVar("T")
@@ -33,15 +34,8 @@ BANK, NGO = "north-bank", "harbour-ngo"
 OVER = frozenset({"closed", "denied", "refused", "aborted"})
 DEADLINE_SECONDS = 30.0
 
-IBANS = (
-    "GB33BUKB20201555555555",
-    "DE75512108001245126199",
-    "FR7630006000011234567890189",
-    "NL02ABNA0123456789",
-    "BE71096123456769",
-    "ES7921000813610123456789",
-)
-"""Published example accounts; bank and NGO have the third and the fourth in common."""
+BOOK, ACCOUNTS = accounts(4), accounts(80, start=2)
+"""What bank and NGO hold: two in common, and counts that pad to different sizes."""
 
 
 @dataclass
@@ -79,7 +73,7 @@ class SimulatedMember:
         answer = await self.node.client.get(f"/v1/matches/{match}/hits")
         return answer.status_code == 200
 
-    async def load(self, dataset: str, values: tuple[str, ...], *, publish: bool) -> None:
+    async def load(self, dataset: str, values: list[str], *, publish: bool) -> None:
         """Import accounts, and publish them if told to."""
         data = ("value\n" + "\n".join(values) + "\n").encode()
         await self.services.datasets.import_source(data, ImportOrder(dataset, Kind.ACCOUNT, "value", "GB", None))
@@ -148,8 +142,8 @@ async def simulated_federation(
             members.append(SimulatedMember(node))
         await until(lambda: _running(members))
         federation = SimulatedFederation(broker, *members)
-        await federation.bank.load("book", IBANS[:4], publish=False)
-        await federation.ngo.load("accounts", IBANS[2:], publish=True)
+        await federation.bank.load("book", BOOK, publish=False)
+        await federation.ngo.load("accounts", ACCOUNTS, publish=True)
         await federation.agree(units=units)
         yield federation
 

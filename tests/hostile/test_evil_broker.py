@@ -1,0 +1,253 @@
+"""Every lie of a malicious broker, told to two real nodes: nothing is answered or released, and the reason is kept."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import select
+
+from tacita_node.matching.tables import MatchRow
+from tacita_protocol.api import InboxEvent, InboxEventType
+from tacita_protocol.crypto.frames import Direction
+from tacita_sdk.node_api import MatchSummary
+from tests.support.evil_broker import FRAMES, GRANTS, EvilBroker, Lie
+from tests.support.simulated_federation import SimulatedFederation, SimulatedMember, simulated_federation, until
+from tests.support.single_node import TestClock
+
+pytestmark = pytest.mark.anyio
+
+Scene = tuple[SimulatedFederation, EvilBroker]
+
+
+@pytest.fixture(scope="module")
+async def federation(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    """After one honest match, from which a lie may take what it needs."""
+    clock = TestClock()
+    broker = EvilBroker(clock)
+    async with simulated_federation(tmp_path_factory.mktemp("federation"), broker, clock) as one:
+        match = await one.order()
+        assert (await one.bank.ended(match, closed=True)).outcome == "completed"
+        broker.evil.earlier = broker.desk.matches[match]
+        yield one, broker
+
+
+@pytest.fixture
+async def scene(federation: Scene) -> AsyncIterator[Scene]:
+    """Afterwards the broker tells the truth again, and nothing is left running."""
+    one, broker = federation
+    yield federation
+    broker.evil.lie = None
+    for match in broker.desk.matches.values():
+        broker.desk.close(match)
+    for member in (one.bank, one.ngo):
+        for row in await member.matches.matches():
+            await member.ended(row.match)
+
+
+async def asked(scene: Scene, lie: Lie) -> str:
+    """The bank asks a broker that lies like this."""
+    federation, broker = scene
+    broker.evil.lie = lie
+    return await federation.order()
+
+
+def codes(summary: MatchSummary) -> list[str]:
+    return [reason.code for reason in summary.reasons]
+
+
+async def said(member: SimulatedMember, match: str) -> tuple[str, list[str]]:
+    """How the match ended at this node, and why."""
+    ended = await member.ended(match)
+    return ended.state, codes(ended)
+
+
+async def charged(member: SimulatedMember, match: str) -> int:
+    """What the node has booked for a match."""
+    async with member.services.database.read() as session:
+        return (await session.execute(select(MatchRow.units).where(MatchRow.match == match))).scalar_one()
+
+
+DECISIONS = (
+    *GRANTS,
+    Lie.GRANT_FORGED,
+    Lie.GRANT_OF_ANOTHER_MATCH,
+    Lie.UNLOGGED,
+    Lie.WITHOUT_QUORUM,
+    Lie.WITHOUT_WITNESSES,
+    Lie.ENTRY_OF_ANOTHER_MATCH,
+    Lie.ENTRY_SAYS_OTHERWISE,
+)
+
+
+@pytest.mark.parametrize("lie", DECISIONS, ids=str)
+async def test_a_broker_that(scene: Scene, lie: Lie) -> None:
+    """Both sides refuse the decision; nothing was said to the other side, nothing charged."""
+    federation, broker = scene
+    match = await asked(scene, lie)
+    refused = ("aborted", ["decision-not-proven"])
+    assert await said(federation.bank, match) == refused
+    assert await said(federation.ngo, match) == refused
+    held = broker.desk.matches[match]
+    assert (held.acceptance, held.refusal, held.open) == (None, None, None)
+    assert await charged(federation.ngo, match) == 0
+    assert not await federation.bank.released(match)
+
+
+async def test_a_broker_that_shows_each_side_a_log_of_its_own(scene: Scene) -> None:
+    federation, broker = scene
+    match = await asked(scene, Lie.LOG_FORKED)
+    assert await said(federation.ngo, match) == ("aborted", ["decision-not-proven"])
+    assert broker.desk.matches[match].acceptance is None
+    await federation.bank.matches.cancel(match)
+    assert await said(federation.bank, match) == ("aborted", ["cancelled"])
+
+
+async def test_a_broker_that_promises_another_request(scene: Scene) -> None:
+    federation, broker = scene
+    match = await asked(scene, Lie.PROMISE_OF_ANOTHER_REQUEST)
+    assert await said(federation.bank, match) == ("aborted", ["promise-not-proven"])
+    assert broker.desk.matches[match].open is None
+
+
+ANSWERS = (Lie.ACCEPTANCE_FORGED, Lie.ACCEPTANCE_OF_ANOTHER_MATCH)
+OPENINGS = (Lie.OPEN_FORGED, Lie.OPEN_OF_ANOTHER_MATCH)
+
+
+@pytest.mark.parametrize("lie", ANSWERS, ids=str)
+async def test_to_the_asker_a_broker_that(scene: Scene, lie: Lie) -> None:
+    federation, broker = scene
+    match = await asked(scene, lie)
+    assert await said(federation.bank, match) == ("aborted", ["peer-violation"])
+    assert broker.desk.matches[match].open is None, "its secret stayed where it was"
+    broker.desk.close(broker.desk.matches[match])
+    assert await said(federation.ngo, match) == ("aborted", ["peer-ended"])
+    assert not await federation.bank.released(match)
+
+
+@pytest.mark.parametrize("lie", OPENINGS, ids=str)
+async def test_to_the_owner_a_broker_that(scene: Scene, lie: Lie) -> None:
+    federation, broker = scene
+    match = await asked(scene, lie)
+    assert await said(federation.ngo, match) == ("aborted", ["peer-violation"])
+    assert broker.desk.matches[match].frames[Direction.RESPONDER] == []
+    assert await said(federation.bank, match) == ("aborted", ["peer-ended"])
+    assert not await federation.bank.released(match)
+
+
+async def test_to_the_owner_a_broker_that_swaps_the_request(scene: Scene) -> None:
+    federation, broker = scene
+    match = await asked(scene, Lie.REQUEST_SWAPPED)
+    await settled(federation.ngo, broker)
+    assert await federation.ngo.summary(match) is None
+    assert broker.desk.matches[match].acceptance is None
+
+
+RELAYED = (
+    *FRAMES,
+    Lie.FRAMES_REORDERED,
+    Lie.FRAME_DUPLICATED,
+    Lie.FRAME_REFLECTED,
+    Lie.FRAME_OF_ANOTHER_MATCH,
+)
+
+
+@pytest.mark.parametrize("lie", RELAYED, ids=str)
+async def test_on_the_way_a_broker_that(scene: Scene, lie: Lie) -> None:
+    """The owner's node ends the match, answers nothing more, and books what the asker could have evaluated."""
+    federation, broker = scene
+    match = await asked(scene, lie)
+    reason = "broker-untrusted" if lie is Lie.FRAME_OVERSIZED else "peer-violation"
+    assert await said(federation.ngo, match) == ("aborted", [reason])
+    assert await said(federation.bank, match) == ("aborted", ["peer-ended"])
+    closed = await federation.bank.ended(match, closed=True)
+    assert closed.outcome == "aborted"
+    assert not await federation.bank.released(match)
+    assert await charged(federation.ngo, match) == broker.desk.matches[match].request.body.padded_count
+
+
+CLOSINGS = (
+    Lie.OUTCOME_FALSE,
+    Lie.CLOSING_UNLOGGED,
+    Lie.CLOSING_WITHOUT_QUORUM,
+    Lie.CLOSING_OF_ANOTHER_MATCH,
+    Lie.OWN_RECEIPT_WITHHELD,
+    Lie.RECEIPT_FORGED,
+    Lie.RECEIPT_SWAPPED,
+)
+
+
+@pytest.mark.parametrize("lie", CLOSINGS, ids=str)
+async def test_at_the_end_a_broker_that(scene: Scene, lie: Lie) -> None:
+    """No hit is shown before the true closing comes; then it is, and the reason is gone."""
+    federation, broker = scene
+    match = await asked(scene, lie)
+
+    async def refused() -> MatchSummary | None:
+        row = await federation.bank.summary(match)
+        return row if row is not None and codes(row) == ["closing-not-proven"] else None
+
+    summary = await until(refused)
+    assert (summary.state, summary.closed, summary.outcome, summary.hits) == ("closing", False, None, None)
+    assert not await federation.bank.released(match)
+    broker.evil.correct(broker.desk.matches[match])
+    ended = await federation.bank.ended(match, closed=True)
+    assert (ended.outcome, codes(ended)) == ("completed", [])
+    assert await federation.bank.released(match)
+
+
+async def test_a_broker_that_closes_early(scene: Scene) -> None:
+    federation, _ = scene
+    match = await asked(scene, Lie.CLOSED_EARLY)
+    for member in (federation.bank, federation.ngo):
+        ended = await member.ended(match)
+        assert (ended.state, codes(ended), ended.closed) == ("aborted", ["peer-ended"], False)
+    assert not await federation.bank.released(match)
+
+
+async def settled(member: SimulatedMember, broker: EvilBroker) -> None:
+    """Every event in the member's inbox was dealt with."""
+    events = broker.inboxes[member.services.identity.partner]
+
+    async def read() -> bool | None:
+        answer = await member.matches._arrivals._journal.cursor()
+        return True if answer >= events[-1].seq else None
+
+    await until(read)
+
+
+async def test_a_broker_that_announces_a_used_grant_again(scene: Scene) -> None:
+    federation, broker = scene
+    broker.evil.lie = None
+    match = await federation.order()
+    await federation.bank.ended(match, closed=True)
+    before = await federation.ngo.ended(match, closed=True)
+    units = await charged(federation.ngo, match)
+    broker.evil.announce_again(broker.desk.matches[match])
+    await settled(federation.ngo, broker)
+    assert await federation.ngo.summary(match) == before
+    assert await charged(federation.ngo, match) == units
+
+
+async def test_a_broker_that_allows_what_nobody_agreed_on(scene: Scene) -> None:
+    federation, broker = scene
+    broker.evil.lie = None
+    match = await federation.order(purpose="victim-protection")
+    assert await said(federation.ngo, match) == ("refused", ["no-agreement"])
+    ended = await federation.bank.ended(match, closed=True)
+    assert (ended.state, ended.outcome) == ("refused", "refused")
+
+
+async def test_a_broker_whose_inbox_skips_an_event(scene: Scene) -> None:
+    """What is announced beyond the gap is not followed, so that nothing honest can be lost in it."""
+    federation, broker = scene
+    broker.evil.lie = None
+    partner = federation.ngo.services.identity.partner
+    await settled(federation.ngo, broker)
+    events = broker.inboxes[partner]
+    events.append(InboxEvent(seq=len(events) + 2, type=InboxEventType.DECISION, match="0" * 32, agreement=None))
+    broker.news()
+    match = await federation.order()
+    del events[-2]
+    renumbered = [event.model_copy(update={"seq": number}) for number, event in enumerate(events, start=1)]
+    events[:] = renumbered
+    broker.news()
+    assert (await federation.bank.ended(match, closed=True)).outcome == "completed"
