@@ -31,7 +31,7 @@ MAX_DOMAIN = 253
 _JOINERS = re.compile("[\u200c\u200d]")
 _DOTS = re.compile("[\u3002\uff0e\uff61]")
 _HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_IP_ADDRESS = re.compile(r"\[.*\]|[0-9.]+|0x[0-9a-f]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.IGNORECASE)
+_IP_ADDRESS = re.compile(r"\[.*\]|[0-9.]+|0x[0-9a-f]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.IGNORECASE | re.ASCII)
 
 
 def normalise(text: str, region: str | None) -> str:  # noqa: ARG001 - one signature for all kinds

@@ -12,13 +12,13 @@ from tacita_protocol.identifiers.kind import RejectionReason
 _CANONICAL = re.compile(r"DE:(HRA|HRB|GNR|PR|VR):([A-Z]+)-([1-9][0-9]{0,5})([A-Z]{0,3})")
 _REGISTER = r"(?P<register>HR ?[AB]|GNR|PR|VR)[ .:]*(?:NR\.? ?)?"
 _NUMBER = r"(?P<number>[1-9][0-9]{0,5})(?![0-9])"
-_SPELT = re.compile(rf"(?<![A-Z]){_REGISTER}[0-9]", re.IGNORECASE)
+_SPELT = re.compile(rf"(?<![A-Z]){_REGISTER}[0-9]", re.IGNORECASE | re.ASCII)
 _FORMS = (
-    re.compile(rf"{_REGISTER}{_NUMBER} ?(?P<suffix>) (?P<court>.+)", re.IGNORECASE),
-    re.compile(rf"{_REGISTER}{_NUMBER} ?(?P<suffix>[A-Z]{{1,3}}) (?P<court>.+)", re.IGNORECASE),
-    re.compile(rf"(?P<court>.+?) {_REGISTER}{_NUMBER} ?(?P<suffix>[A-Z]{{0,3}})", re.IGNORECASE),
+    re.compile(rf"{_REGISTER}{_NUMBER} ?(?P<suffix>) (?P<court>.+)", re.IGNORECASE | re.ASCII),
+    re.compile(rf"{_REGISTER}{_NUMBER} ?(?P<suffix>[A-Z]{{1,3}}) (?P<court>.+)", re.IGNORECASE | re.ASCII),
+    re.compile(rf"(?P<court>.+?) {_REGISTER}{_NUMBER} ?(?P<suffix>[A-Z]{{0,3}})", re.IGNORECASE | re.ASCII),
 )
-_COURT_WORD = re.compile(r"\b(?:AMTSGERICHT|REGISTERGERICHT|HANDELSREGISTER|AG)\b[ .:]*(?:DES )?", re.IGNORECASE)
+_COURT_WORD = re.compile(r"(?ai)\b(?:AMTSGERICHT|REGISTERGERICHT|HANDELSREGISTER|AG)\b[ .:]*(?:DES )?")
 _TRANSCRIBED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _BERLIN = "BERLINCHARLOTTENBURG"
 _SHORT_NAMES = {
@@ -72,4 +72,4 @@ def _courts() -> dict[str, str]:
 
 def _folded(name: str) -> str:
     decomposed = unicodedata.normalize("NFD", name.casefold().upper())
-    return "".join(character for character in decomposed if "A" <= character <= "Z")
+    return "".join(character for character in decomposed if character.isalpha())

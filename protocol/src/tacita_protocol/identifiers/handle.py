@@ -11,8 +11,8 @@ from tacita_protocol.identifiers.weblink import WebLink, read_web_link
 VERSION = "1"
 """Changes with every change that gives another canonical form for a text."""
 
-_NAMED = re.compile(r"([a-z][a-z. ]*[a-z]|x)\s*[:/]\s*(?!//)(.*)", re.IGNORECASE)
-_WORD_AND_NAME = re.compile(r"([a-z]+) ([@$][^ ]+)", re.IGNORECASE)
+_NAMED = re.compile(r"([a-z][a-z. ]*[a-z]|x)\s*[:/]\s*(?!//)(.*)", re.IGNORECASE | re.ASCII)
+_WORD_AND_NAME = re.compile(r"([a-z]+) ([@$][^ ]+)", re.IGNORECASE | re.ASCII)
 _SUBDOMAIN = re.compile(r"^(?:www|m|mobile|web)\.")
 _BARE = re.compile(r"[@$]?[\w.-]+")
 _FACEBOOK_ID = re.compile(r"(?:^|&)id=([0-9]+)(?:&|$)")

@@ -43,9 +43,9 @@ _SCHEMES = {
     "monero": "monero",
     "xmr": "monero",
 }
-_SCHEME = re.compile(rf"({'|'.join(_SCHEMES)})\s*:\s*", re.IGNORECASE)
+_SCHEME = re.compile(rf"({'|'.join(_SCHEMES)})\s*:\s*", re.IGNORECASE | re.ASCII)
 _SPELLING = re.compile(r"[A-Za-z0-9]+")
-_ETHEREUM = re.compile(r"(0x)?([0-9a-f]{40})", re.IGNORECASE)
+_ETHEREUM = re.compile(r"(0x)?([0-9a-f]{40})", re.IGNORECASE | re.ASCII)
 
 _BASE58_VERSIONS: Mapping[bytes, frozenset[str]] = {
     b"\x00": frozenset({"bitcoin"}),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.kind import RejectionReason
 
-_SCHEME = re.compile(r"^(?:(?:https?|hxxps?|ftp|wss?)(?:\[?:\]?//)|//)", re.IGNORECASE)
-_OTHER_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_DEFANGED = re.compile(r"\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\[\.|\.\]", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:(?:https?|hxxps?|ftp|wss?)(?:\[?:\]?//)|//)", re.IGNORECASE | re.ASCII)
+_OTHER_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE | re.ASCII)
+_DEFANGED = re.compile(r"\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\[\.|\.\]", re.IGNORECASE | re.ASCII)
 _PORT = re.compile(r":[0-9]{1,5}$")
 _ENDS_HOST = re.compile(r"[/?#]")
 
