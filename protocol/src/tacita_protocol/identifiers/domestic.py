@@ -29,8 +29,14 @@ _NUBAN_WEIGHTS = (3, 7, 3)
 
 
 @dataclass(frozen=True)
-class _Scheme:
-    """`pattern` reads the spelt number, labels removed, in parts separated by one space or hyphen."""
+class Scheme:
+    """How a country writes account numbers.
+
+    Attributes:
+        name: in canonical forms.
+        pattern: of a spelt number without labels, its parts separated by one space or hyphen.
+        write: the number in canonical form; raises stdnum's `ValidationError`.
+    """
 
     name: str
     pattern: re.Pattern[str]
@@ -52,17 +58,17 @@ def read_domestic(plain: str, region: str | None) -> str | None:
     """
     if canonical := _CANONICAL.fullmatch(plain):
         country, name, number = canonical.groups()
-        scheme = _SCHEMES.get(country)
+        scheme = SCHEMES.get(country)
         if scheme is None or scheme.name != name:
             raise InvalidIdentifier("no such scheme in this version", reason=RejectionReason.UNKNOWN_REGISTER)
         return _read(country, scheme, number)
-    scheme = _SCHEMES.get(region or "")
+    scheme = SCHEMES.get(region or "")
     if scheme is None or region is None:
         return None
     return _read(region, scheme, _NOISE.sub(" ", _LABELS.sub(" ", plain)).strip())
 
 
-def _read(country: str, scheme: _Scheme, spelt: str) -> str:
+def _read(country: str, scheme: Scheme, spelt: str) -> str:
     match = scheme.pattern.fullmatch(spelt)
     if match is None:
         raise InvalidIdentifier("not a domestic form of the region", reason=RejectionReason.INVALID)
@@ -122,10 +128,10 @@ def _nuban(match: re.Match[str]) -> str:
 
 
 _ACCOUNT = r"([0-9](?:[ -]?[0-9]){%d,%d})"
-_SCHEMES: Mapping[str, _Scheme] = {
-    "AR": _Scheme("CBU", re.compile(r"([0-9]{8}[ -]?[0-9]{14})"), lambda match: str(cbu.validate(match[1]))),
-    "AU": _Scheme("BSB", re.compile(r"([0-9]{3}[ -]?[0-9]{3})[ -]" + _ACCOUNT % (4, 8)), _joined),
-    "CA": _Scheme(
+SCHEMES: Mapping[str, Scheme] = {
+    "AR": Scheme("CBU", re.compile(r"([0-9]{8}[ -]?[0-9]{14})"), lambda match: str(cbu.validate(match[1]))),
+    "AU": Scheme("BSB", re.compile(r"([0-9]{3}[ -]?[0-9]{3})[ -]" + _ACCOUNT % (4, 8)), _joined),
+    "CA": Scheme(
         "EFT",
         re.compile(
             r"(?P<transit>[0-9]{5})[ -](?P<institution>[0-9]{3})[ -](?P<account>[0-9]{7,12})"
@@ -133,12 +139,12 @@ _SCHEMES: Mapping[str, _Scheme] = {
         ),
         _canadian,
     ),
-    "CN": _Scheme(
+    "CN": Scheme(
         "UNIONPAY",
         re.compile(r"(62[0-9]{2}(?:[ -]?[0-9]){12,15})"),
         lambda match: str(luhn.validate(_digits(match[1]))),
     ),
-    "IN": _Scheme(
+    "IN": Scheme(
         "IFSC",
         re.compile(
             r"(?P<ifsc>[A-Z]{4}0[A-Z0-9]{6})[ -](?P<account>[0-9]{9,18})"
@@ -146,9 +152,10 @@ _SCHEMES: Mapping[str, _Scheme] = {
         ),
         _indian,
     ),
-    "JP": _Scheme("ZENGIN", re.compile(r"([0-9]{4})[ -]([0-9]{3})[ -]([124])[ -]([0-9]{7})"), _joined),
-    "MX": _Scheme("CLABE", re.compile(r"([0-9](?:[ -]?[0-9]){17})"), _clabe),
-    "NG": _Scheme("NUBAN", re.compile(r"([0-9]{3})[ -]([0-9]{10})"), _nuban),
-    "NZ": _Scheme("BECS", re.compile(r"([0-9]{1,2})[ -]([0-9]{1,4})[ -]([0-9]{1,7})[ -]([0-9]{1,3})"), _new_zealand),
-    "US": _Scheme("ABA", re.compile(r"([0-9]{9})[ -]" + _ACCOUNT % (3, 16)), _american),
+    "JP": Scheme("ZENGIN", re.compile(r"([0-9]{4})[ -]([0-9]{3})[ -]([124])[ -]([0-9]{7})"), _joined),
+    "MX": Scheme("CLABE", re.compile(r"([0-9](?:[ -]?[0-9]){17})"), _clabe),
+    "NG": Scheme("NUBAN", re.compile(r"([0-9]{3})[ -]([0-9]{10})"), _nuban),
+    "NZ": Scheme("BECS", re.compile(r"([0-9]{1,2})[ -]([0-9]{1,4})[ -]([0-9]{1,7})[ -]([0-9]{1,3})"), _new_zealand),
+    "US": Scheme("ABA", re.compile(r"([0-9]{9})[ -]" + _ACCOUNT % (3, 16)), _american),
 }
+"""By country."""
