@@ -16,7 +16,7 @@ from tests.support.match_federation import PASSPHRASE, Intercept, Member, Send, 
 
 
 class Fault:
-    """Breaks the exchanges of one route until it is repaired.
+    """Breaks the exchanges of one method whose path contains `path`, until it is repaired.
 
     `down`: nothing arrives. `lost`: the broker deals with it, its answer does not arrive. `failing`: the broker deals
     with it and answers 503.
@@ -31,7 +31,7 @@ class Fault:
         member.line.on = self._exchange
 
     async def _exchange(self, request: httpx2.Request, send: Send) -> httpx2.Response:
-        if request.method != self._method or not request.url.path.startswith(self._path):
+        if request.method != self._method or self._path not in request.url.path:
             return await send()
         self.seen.set()
         if self._kind == "down":

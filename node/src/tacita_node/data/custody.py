@@ -134,7 +134,7 @@ def head_of(event: Signed[CustodyEvent]) -> Digest:
 
 
 def verify_chain(
-    envelopes: Sequence[str], *, partner: str, key: VerifyKey, later: Mapping[str, VerifyKey] | None = None
+    envelopes: Sequence[str], *, partner: str, key: VerifyKey, later: Mapping[Digest, VerifyKey] | None = None
 ) -> Digest | None:
     """Verifies a whole chain from event 0 and returns its head, None when it is empty.
 
@@ -152,7 +152,7 @@ def verify_chain(
             raise ProofInvalid(f"custody event {number} does not name the event before it")
         prev = head_of(event)
         if event.body.type == ROTATED:
-            following = (later or {}).get(str(event.body.details.get("card")))
+            following = (later or {}).get(Digest(str(event.body.details.get("card"))))
             if following is None:
                 raise ProofInvalid(f"custody event {number} names a card that is not the partner's")
             key = following
