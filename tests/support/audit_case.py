@@ -17,7 +17,6 @@ from tacita_sdk.audit_export import AuditExport
 from tests.support.memory_broker import (
     BANK,
     BROKER,
-    COUNT,
     CUSTODY,
     NGO,
     NOW,
@@ -36,8 +35,10 @@ Json = dict[str, Any]
 class AuditCase:
     """Matches that completed, were refused, were denied, were aborted, and one under way; more than one full tile."""
 
-    def __init__(self, *, fill: int = 300) -> None:
+    def __init__(self, *, fill: int = 300, request: Json | None = None) -> None:
         self.broker = MemoryBroker()
+        self.request = request or {}
+        """What the requests ask for instead of an intersection for the requester."""
         self.log = self.broker.log
         self.cards = [self._card(BANK), self._card(NGO)]
         self.sizes: list[int] = []
@@ -101,7 +102,7 @@ class AuditCase:
         self.sizes.append(self.log.size)
 
     def _granted(self) -> tuple[SessionPair, Json]:
-        pair = SessionPair(self.broker)
+        pair = SessionPair(self.broker, request=self.request)
         take(pair.requester, MessageKind.REQUEST)
         data = self.broker.decide(pair.request, pair.grant)
         pair.requester.receive(MessageKind.DECISION, data, NOW + 2)
@@ -120,12 +121,10 @@ class AuditCase:
     def _completed(self) -> Json:
         pair, match = self._opened()
         pair.messages()
-        pair.requester.send_message(b"blinded elements", run=0, partition=0, final=True)
-        pair.responder.send_message(b"setup", run=0, partition=0, final=False)
-        pair.responder.send_message(b"response", run=0, partition=0, final=True)
-        pair.messages()
-        pair.requester.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 40)
-        pair.responder.finish(elements_charged=COUNT, custody=CUSTODY, now=NOW + 50)
+        for run in pair.requester.runs:
+            pair.play(run)
+        pair.requester.finish(elements_charged=pair.charged, custody=CUSTODY, now=NOW + 40)
+        pair.responder.finish(elements_charged=pair.charged, custody=CUSTODY, now=NOW + 50)
         return self._closed(pair, match)
 
     def _aborted(self) -> Json:

@@ -25,6 +25,7 @@ from tacita_sdk.verify.matches import (
     check_transcripts,
 )
 from tacita_sdk.verify.steps import AuditStep, Step
+from tacita_sdk.verify.terms import check_charges, check_terms
 from tacita_sdk.verify.whole_log import QUORUM_PATIENCE_SECONDS, VerifiedLog, verify_log
 
 
@@ -106,6 +107,7 @@ def _check_statements(exports: Sequence[AuditExport], cards: Cards) -> tuple[lis
     for export, _, match in pairs:
         with AuditStep.LINKS.checking(match.about):
             check_links(match, export.broker)
+            check_terms(match)
             across.add(match)
     matches = [match for _, _, match in pairs]
     receipts = sum(len(match.receipts) for match in matches)
@@ -115,7 +117,8 @@ def _check_statements(exports: Sequence[AuditExport], cards: Cards) -> tuple[lis
         ),
         AuditStep.RECEIPTS.proved(f"{receipts} receipts are signed by their sides"),
         AuditStep.LINKS.proved(
-            "request, decision, acceptance, open and receipts name each other by digest;"
+            "request, decision, acceptance, open and receipts name each other by digest, and all who decided allow"
+            " what was granted;"
             f" both parties show {across.from_both_parties} of the matches, and the same"
         ),
     ]
@@ -148,12 +151,14 @@ def _check_endings(matches: Sequence[MatchEvidence], log: VerifiedLog) -> list[S
     for match in matches:
         with AuditStep.TRANSCRIPTS.checking(match.about):
             compared += check_transcripts(match)
+            check_charges(match)
     for match in matches:
         with AuditStep.DEADLINES.checking(match.about):
             closed += check_deadline(match, log.head.latest_cosign_time)
     return [
         AuditStep.TRANSCRIPTS.proved(
-            f"both sides of {compared} completed matches state the same transcripts and counts"
+            f"both sides of {compared} completed matches state the same transcripts and counts,"
+            " and charge what could be evaluated"
         ),
         AuditStep.DEADLINES.proved(
             f"{closed} matches were closed in time, {len(matches) - closed - undecided} may still go on,"

@@ -8,7 +8,7 @@ from tacita_protocol.session.states import MAX_CLOCK_SKEW
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.logged import Outcome, closing_items, opening_items, outcome_of
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
-from tacita_protocol.statements.vocabulary import ResultTo, Role
+from tacita_protocol.statements.vocabulary import Role
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry, OpenedEntry
 from tacita_protocol.tlog.proof import LogProof
@@ -37,10 +37,6 @@ def check_links(match: MatchEvidence, broker: str) -> None:
         if match.acceptance or match.refusal or match.open or match.receipts:
             raise PeerViolation("something follows a denial", field="decision")
         return
-    _require(grant.body.engine in request.body.engines, "grant", "its engine was not offered")
-    _require(grant.body.normaliser == request.body.normaliser, "grant", "it names another normaliser")
-    if request.body.result_to is ResultTo.REQUESTER:
-        _require(grant.body.requester_count == request.body.padded_count, "grant", "it allows another count")
     if match.refusal is not None:
         _require(match.refusal.body.match == match.match, "refusal", "it is of another match")
         _require(match.refusal.body.grant == grant.digest, "refusal", "it refuses another grant")

@@ -80,7 +80,7 @@ def test_a_side_that_signs_two_receipts(log: Path) -> None:
     export = copy.deepcopy(CASE.export(BANK))
     match = export["matches"][0]
     said = unverified(Receipt, match["receipt"])
-    other = sign_statement(said.model_copy(update={"elements_charged": said.elements_charged + 1}), key_named(BANK))
+    other = sign_statement(said.model_copy(update={"custody": "11" * 32}), key_named(BANK))
     match.update(receipt=other.envelope, closing=None)
     audit(log, export)  # nobody contradicts it
     for exports in [(export, CASE.export(NGO)), (CASE.export(NGO), export)]:

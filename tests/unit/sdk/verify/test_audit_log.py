@@ -41,11 +41,12 @@ def test_an_honest_history_verifies(log: Path) -> None:
         "cards": "2 partner cards carry their own signature and are in the log",
         "statements": "requests, decisions and answers of 9 matches are signed by their makers",
         "receipts": "8 receipts are signed by their sides",
-        "digest links": "request, decision, acceptance, open and receipts name each other by digest; both parties show"
-        " 4 of the matches, and the same",
+        "digest links": "request, decision, acceptance, open and receipts name each other by digest, and all who"
+        " decided allow what was granted; both parties show 4 of the matches, and the same",
         "opening entries": "9 opening entries are in the log, witnessed by others than the parties",
         "closing entries": "7 closing entries are in the log and cover exactly the receipts shown",
-        "transcripts": "both sides of 2 completed matches state the same transcripts and counts",
+        "transcripts": "both sides of 2 completed matches state the same transcripts and counts, and charge what"
+        " could be evaluated",
         "deadlines": "7 matches were closed in time, 2 may still go on, 0 show no decision",
         "consistency": "9 checkpoints that were seen are earlier states of this log",
     }
