@@ -48,35 +48,39 @@ class RunningPair:
         sensitivity = "financial" if kind == "account" else "ordinary"
         node.publish(dataset, PublishOrder(sensitivity=sensitivity, discoverable_by=("bank", "ngo")))
 
-    def agree(self, *, units: int = 26_000) -> str:
-        """Confirm fingerprints both ways and sign an agreement: bank may ask about accounts, NGO about phones."""
+    def agree(self, draft: AgreementDraft | None = None) -> str:
+        """Confirm fingerprints both ways and sign an agreement that the bank proposes.
+
+        Without a draft: bank may ask about accounts, NGO about phones.
+        """
         bank, ngo = self.members
         self.bank.confirm_partner(ngo.partner, ngo.fingerprint)
         self.ngo.confirm_partner(bank.partner, bank.fingerprint)
-        terms = (
-            TermDraft(
-                owner=ngo.partner,
-                dataset="accounts",
-                kind="account",
-                purposes=("payment-screening",),
-                legal_bases=("gdpr-6-1-f",),
-            ),
-            TermDraft(
-                owner=bank.partner,
-                dataset="phones",
-                kind="phone",
-                purposes=("victim-protection",),
-                legal_bases=("gdpr-6-1-d",),
-            ),
-        )
-        draft = AgreementDraft(
-            with_=ngo.partner, terms=terms, units=units, approved_by=("a", "b"), their_approvers=("c",)
-        )
+        draft = draft or self._draft()
         agreement = self.bank.propose_agreement(draft).agreement
         _until(lambda: agreement in {known.agreement for known in self.ngo.agreements()})
         self.ngo.sign_agreement(agreement)
         _until(lambda: self.bank.agreement(agreement).state == "signed")
         return agreement
+
+    def _draft(self) -> AgreementDraft:
+        accounts = TermDraft(
+            owner=self.ngo_id,
+            dataset="accounts",
+            kind="account",
+            purposes=("payment-screening",),
+            legal_bases=("gdpr-6-1-f",),
+        )
+        phones = TermDraft(
+            owner=self.bank_id,
+            dataset="phones",
+            kind="phone",
+            purposes=("victim-protection",),
+            legal_bases=("gdpr-6-1-d",),
+        )
+        return AgreementDraft(
+            with_=self.ngo_id, terms=(accounts, phones), approved_by=("a", "b"), their_approvers=("c",)
+        )
 
 
 @contextmanager
