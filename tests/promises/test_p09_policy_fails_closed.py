@@ -19,6 +19,7 @@ from tacita_policies.questions import MatchInput
 from tacita_policies.source import PolicyRefused
 
 BROKER, NODE = Entrypoint.BROKER_MATCH, Entrypoint.NODE_RESPOND
+ALL = tuple(Entrypoint)
 BUSY_MACHINE = 20.0
 """Seconds, where the test is not about time."""
 
@@ -255,13 +256,13 @@ OWN = {
 @pytest.mark.parametrize(("policy", "expected"), OWN.values(), ids=OWN)
 def test_own_rules_can_deny(runner: asyncio.Runner, tmp_path: Path, policy: str, expected: list[str]) -> None:
     own = write(tmp_path, match=policy, root="tacita.local")
-    decision = ask(runner, EmbeddedDecisionPoint(Bundle.load(own), timeout=BUSY_MACHINE))
+    decision = ask(runner, EmbeddedDecisionPoint(Bundle.load(own, asked=ALL), timeout=BUSY_MACHINE))
     assert codes(decision) == expected
 
 
 def test_own_rules_can_narrow(runner: asyncio.Runner, tmp_path: Path) -> None:
     own = write(tmp_path, match=ALLOW, root="tacita.local")
-    decision = ask(runner, EmbeddedDecisionPoint(Bundle.load(own), timeout=BUSY_MACHINE))
+    decision = ask(runner, EmbeddedDecisionPoint(Bundle.load(own, asked=ALL), timeout=BUSY_MACHINE))
     assert decision.allow
     assert decision.obligations.max_elements == 64
     assert decision.obligations.retention_days == 1
@@ -270,7 +271,7 @@ def test_own_rules_can_narrow(runner: asyncio.Runner, tmp_path: Path) -> None:
 def test_own_rules_cannot_allow_what_the_federation_denies(runner: asyncio.Runner, tmp_path: Path) -> None:
     own = write(tmp_path, match=ALLOW, root="tacita.local")
     facts = EXAMPLE.model_copy(update={"purpose": "curiosity"})
-    decision = ask(runner, EmbeddedDecisionPoint(Bundle.load(own), timeout=BUSY_MACHINE), facts)
+    decision = ask(runner, EmbeddedDecisionPoint(Bundle.load(own, asked=ALL), timeout=BUSY_MACHINE), facts)
     assert not decision.allow
     assert "unknown-purpose" in codes(decision)
 

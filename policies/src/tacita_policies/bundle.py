@@ -78,8 +78,11 @@ class Bundle:
         own = dict(_read(overrides))
         _require_all_read(overrides, own.keys())
         bundle = cls._of(files | {f"{_OVERRIDES}{path}": data for path, data in own.items()})
-        if not any(rule.startswith(f"data.{LOCAL}.") for entrypoint in asked for rule in bundle.rules[entrypoint]):
+        answered = {entrypoint for entrypoint, rules in bundle.rules.items() if len(rules) > 1}
+        if not answered & set(asked):
             raise PolicyRefused("the own policies do not answer what this service asks, so none of them would count")
+        for entrypoint in sorted(answered - set(asked)):
+            raise PolicyRefused(f"the own policies answer {entrypoint.value}, which this service never asks")
         return bundle
 
     @classmethod

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tacita_policies.bundle import Bundle, digest_of_files
+from tacita_policies.decision import Entrypoint
 from tacita_policies.source import PolicyRefused
 
 ANSWER = 'decision := {"allow": false, "reasons": [{"code": "no", "message": "No."}]}'
@@ -176,6 +177,15 @@ def test_own_rules_that_would_not_count_are_refused(tmp_path: Path, files: dict[
         (tmp_path / path).write_text(text)
     with pytest.raises(PolicyRefused, match=reason):
         Bundle.load(tmp_path)
+
+
+def test_own_rules_for_a_question_of_others_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rego").mkdir()
+    for name in ("node.respond", "broker.match"):
+        (tmp_path / f"rego/{name}.rego").write_text(f"package tacita.local.{name}\n\nimport rego.v1\n\n{ANSWER}\n")
+    with pytest.raises(PolicyRefused, match="answer tacita/broker/match, which this service never asks"):
+        Bundle.load(tmp_path)
+    assert Bundle.load(tmp_path, asked=(Entrypoint.NODE_RESPOND, Entrypoint.BROKER_MATCH))
 
 
 def test_notes_beside_own_rules_are_no_policy(tmp_path: Path) -> None:
