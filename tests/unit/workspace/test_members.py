@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 MEMBERS = ("protocol", "policies", "sdk", "node", "broker")
 # Which extra of a member a part of it may rely on.
-EXTRAS = {"tacita_sdk.cli": "cli"}
+EXTRAS = {"tacita_sdk.cli": "cli", "tacita_protocol.identifiers.numbering_plan": "fast"}
 
 IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys

@@ -86,7 +86,15 @@ def _registrable(host: str) -> str:
 
 @cache
 def _suffixes() -> PublicSuffixList:
-    content = Path(PSLFILE).read_bytes()
+    return read_suffixes(Path(PSLFILE).read_bytes())
+
+
+def read_suffixes(content: bytes) -> PublicSuffixList:
+    """The public suffix list of this version.
+
+    Raises:
+        RuntimeError: `content` is another list.
+    """
     if digest_of(content) != LIST_SHA256:
-        raise RuntimeError("the installed public suffix list is not the one that domain/1 is defined by")
+        raise RuntimeError(f"the installed public suffix list is not the one that domain/{VERSION} is defined by")
     return PublicSuffixList(content, accept_unknown=False)

@@ -23,6 +23,8 @@ _LABELS = re.compile(
     r"\b(?:A/C|ABA|ACC(?:T|OUNT)?|AC|BANK|BRANCH|BSB|CBU|CLABE|CODE|IFSC|INSTITUTION|NO|NR|NUBAN|NUMBER|ROUTING"
     r"|RTN|TRANSIT|TRANSIT/ABA)(?![A-Z])"
 )
+_CODE_BEHIND = re.compile(r"[0-9].*\b(?:ABA|BSB|ROUTING|RTN)(?![A-Z])[^0-9]*[0-9]")
+"""The bank's code behind the account: what stands in front may be long enough to pass for a code."""
 _NOISE = re.compile(r"[ :#./]+")
 _CLABE_WEIGHTS = (3, 7, 1)
 _NUBAN_WEIGHTS = (3, 7, 3)
@@ -65,6 +67,8 @@ def read_domestic(plain: str, region: str | None) -> str | None:
     scheme = SCHEMES.get(region or "")
     if scheme is None or region is None:
         return None
+    if _CODE_BEHIND.search(plain):
+        raise InvalidIdentifier("write the bank's code in front of the account", reason=RejectionReason.AMBIGUOUS)
     return _read(region, scheme, _NOISE.sub(" ", _LABELS.sub(" ", plain)).strip())
 
 

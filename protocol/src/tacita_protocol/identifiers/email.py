@@ -18,6 +18,9 @@ VERSION = "1"
 _SCHEME = re.compile(r"^mailto:\s*", re.IGNORECASE | re.ASCII)
 _BRACKETS = re.compile(r"<([^<>]*)>")
 _JOINERS = re.compile("[\u200c\u200d]")
+_APOSTROPHE = "\u2019"
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters that show nothing and are no format marks, which have vanished already (Default_Ignorable_Code_Point)."""
 
 
 def normalise(text: str, region: str | None) -> str:  # noqa: ARG001 - one signature for all kinds
@@ -55,8 +58,23 @@ def _refuse_other_forms(plain: str) -> None:
 
 
 def _folded(local: str) -> str:
-    """Canonical caseless form (Unicode, definition D145), composed as mail programs write it."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", local).casefold())
+    """Canonical caseless form (Unicode, definition D145), composed as mail programs write it.
+
+    Only where folding is a matter of case: full folding also makes `ss` of a sharp s and `s` of a long one, and these
+    are other people's mailboxes.
+    """
+    if _INVISIBLE.search(local):
+        raise InvalidIdentifier("an invisible character in the name", reason=RejectionReason.AMBIGUOUS)
+    plain = unicodedata.normalize("NFD", local.replace(_APOSTROPHE, "'"))
+    for character in plain:
+        if character.isascii():
+            continue
+        if unicodedata.category(character)[0] not in "LMN":
+            raise InvalidIdentifier("a sign that names of mailboxes do not have", reason=RejectionReason.UNSUPPORTED)
+        folded = character.casefold()
+        if folded.isascii() or len(folded) > 1:
+            raise InvalidIdentifier("a letter that folds to others", reason=RejectionReason.AMBIGUOUS)
+    return unicodedata.normalize("NFC", plain.casefold())
 
 
 def _checked(address: str) -> str:

@@ -8,7 +8,6 @@ other tables two partners would disagree about numbers that a country has just b
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -56,7 +55,7 @@ def reader_by(name: str) -> Reader:
 
     The reader raises `InvalidIdentifier` when the text is no number, or has a calling code or a region that nobody has.
     """
-    library: Any = import_module(name)
+    library = _library(name)
 
     def read(plain: str, region: str | None) -> Reading:
         if region is not None and region not in library.SUPPORTED_REGIONS:
@@ -74,6 +73,16 @@ def reader_by(name: str) -> Reader:
         )
 
     return read
+
+
+def _library(name: str) -> Any:
+    if name == FAST:
+        import rphonenumbers
+
+        return rphonenumbers
+    import phonenumbers
+
+    return phonenumbers
 
 
 def _refusal(plain: str, region: str | None, *, other: bool) -> InvalidIdentifier:
