@@ -3,9 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import select
 
-from tacita_node.matching.tables import MatchRow
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.crypto.frames import Direction
 from tacita_sdk.node_api import MatchSummary
@@ -60,12 +58,6 @@ async def said(member: SimulatedMember, match: str) -> tuple[str, list[str]]:
     return ended.state, codes(ended)
 
 
-async def charged(member: SimulatedMember, match: str) -> int:
-    """What the node has booked for a match."""
-    async with member.services.database.read() as session:
-        return (await session.execute(select(MatchRow.units).where(MatchRow.match == match))).scalar_one()
-
-
 DECISIONS = (
     *GRANTS,
     Lie.GRANT_FORGED,
@@ -88,7 +80,7 @@ async def test_a_broker_that(scene: Scene, lie: Lie) -> None:
     assert await said(federation.ngo, match) == refused
     held = broker.desk.matches[match]
     assert (held.acceptance, held.refusal, held.open) == (None, None, None)
-    assert await charged(federation.ngo, match) == 0
+    assert await federation.ngo.charged(match) == 0
     assert not await federation.bank.released(match)
 
 
@@ -161,7 +153,7 @@ async def test_on_the_way_a_broker_that(scene: Scene, lie: Lie) -> None:
     closed = await federation.bank.ended(match, closed=True)
     assert closed.outcome == "aborted"
     assert not await federation.bank.released(match)
-    assert await charged(federation.ngo, match) == broker.desk.matches[match].request.body.padded_count
+    assert await federation.ngo.charged(match) == broker.desk.matches[match].request.body.padded_count
 
 
 CLOSINGS = (
@@ -220,11 +212,11 @@ async def test_a_broker_that_announces_a_used_grant_again(scene: Scene) -> None:
     match = await federation.order()
     await federation.bank.ended(match, closed=True)
     before = await federation.ngo.ended(match, closed=True)
-    units = await charged(federation.ngo, match)
+    units = await federation.ngo.charged(match)
     broker.evil.announce_again(broker.desk.matches[match])
     await settled(federation.ngo, broker)
     assert await federation.ngo.summary(match) == before
-    assert await charged(federation.ngo, match) == units
+    assert await federation.ngo.charged(match) == units
 
 
 async def test_a_broker_that_allows_what_nobody_agreed_on(scene: Scene) -> None:

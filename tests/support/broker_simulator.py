@@ -215,6 +215,8 @@ class BrokerSimulator:
         except ProtocolError:
             return Response(status_code=401)
         status, answer = self._answer(request.method, request.url.path, verified.keyid, body)
+        if request.method != "GET":
+            self.news()
         content = b"" if answer is None else answer.model_dump_json().encode()
         return Response(content, status, self._signature(status, content, parts, headers), "application/json")
 

@@ -18,15 +18,13 @@ from tacita_protocol.statements.match import MatchRequest, Promise
 from tacita_protocol.statements.obligations import Obligations, strictest
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
 from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
-from tacita_protocol.statements.vocabulary import Mode, ResultTo, Role
+from tacita_protocol.statements.vocabulary import Role
 from tests.support.memory_broker import BROKER, OBLIGATIONS, MemoryBroker
 from tests.support.memory_log import key_named
 
 T = TypeVar("T")
 
-PERMITTED = OBLIGATIONS.model_copy(
-    update={"modes": tuple(Mode), "result_to": tuple(ResultTo), "engines": ("ecdh",), "max_elements": 26_008}
-)
+PERMITTED = OBLIGATIONS.model_copy(update={"engines": ("ecdh",)})
 
 
 class Surroundings(Protocol):

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import select
+
 from tacita_node.background import background
 from tacita_node.broker_link.inbox import run_inbox
 from tacita_node.data.imports import ImportOrder
 from tacita_node.data.service import Publication
 from tacita_node.matching.jobs import run_jobs
 from tacita_node.matching.service import MatchService
+from tacita_node.matching.tables import MatchRow
 from tacita_node.services import NodeServices
 from tacita_node.trust import install_trust
 from tacita_protocol.identifiers.kind import Kind
@@ -43,6 +46,11 @@ class SimulatedMember:
     """One partner's running node."""
 
     node: SingleNode
+    working: AsyncExitStack
+
+    async def keep_still(self) -> None:
+        """From now on the node answers and asks nothing by itself; its keys and data may be used by hand."""
+        await self.working.aclose()
 
     @property
     def services(self) -> NodeServices:
@@ -73,6 +81,11 @@ class SimulatedMember:
         answer = await self.node.client.get(f"/v1/matches/{match}/hits")
         return answer.status_code == 200
 
+    async def charged(self, match: str) -> int:
+        """The units that the node has booked for a match."""
+        async with self.services.database.read() as session:
+            return (await session.execute(select(MatchRow.units).where(MatchRow.match == match))).scalar_one()
+
     async def load(self, dataset: str, values: list[str], *, publish: bool) -> None:
         """Import accounts, and publish them if told to."""
         data = ("value\n" + "\n".join(values) + "\n").encode()
@@ -80,6 +93,18 @@ class SimulatedMember:
         if publish:
             kinds = (PartnerKind.BANK, PartnerKind.NGO)
             await self.services.datasets.publish(dataset, Publication(Sensitivity.FINANCIAL, kinds, ()))
+
+
+def match_order(**changes: str) -> MatchOrder:
+    """The bank's question about the NGO's accounts, as the agreement allows it."""
+    fields = {
+        "dataset": "book",
+        "with_": f"{NGO}/accounts",
+        "purpose": "payment-screening",
+        "basis": "gdpr-6-1-f",
+        "case": "2026-114",
+    }
+    return MatchOrder.model_validate(fields | changes)
 
 
 @dataclass
@@ -92,14 +117,7 @@ class SimulatedFederation:
 
     async def order(self, **changes: str) -> str:
         """The bank asks; the match's id."""
-        fields = {
-            "dataset": "book",
-            "with_": f"{NGO}/accounts",
-            "purpose": "payment-screening",
-            "basis": "gdpr-6-1-f",
-            "case": "2026-114",
-        }
-        return (await self.bank.matches.order(MatchOrder.model_validate(fields | changes))).match
+        return (await self.bank.matches.order(match_order(**changes))).match
 
     async def agree(self, *, units: int = 26_000) -> str:
         """Both confirm each other and sign; the agreement's id."""
@@ -138,8 +156,9 @@ async def simulated_federation(
             install_trust(
                 node.directory.trust, broker.log.trust.text.encode(), broker=identity.broker, own=identity.card.body
             )
-            await stack.enter_async_context(background(node.services, {"jobs": run_jobs, "inbox": run_inbox}))
-            members.append(SimulatedMember(node))
+            working = await stack.enter_async_context(AsyncExitStack())
+            await working.enter_async_context(background(node.services, {"jobs": run_jobs, "inbox": run_inbox}))
+            members.append(SimulatedMember(node, working))
         await until(lambda: _running(members))
         federation = SimulatedFederation(broker, *members)
         await federation.bank.load("book", BOOK, publish=False)
