@@ -19,7 +19,7 @@ MANY = 1_000_000
 
 def test_every_answer_is_one_that_the_document_names(tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
-        scene = broker_at(tmp_path, long_poll_seconds=0.01, signed_burst=MANY, bearer_burst=MANY, public_burst=MANY)
+        scene = broker_at(tmp_path, long_poll_seconds=0.01, signed_burst=MANY, bearer_burst=MANY)
         harness = runner.run(scene.__aenter__())
         try:
             match = runner.run(open_match(harness))

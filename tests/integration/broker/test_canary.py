@@ -49,7 +49,6 @@ async def match(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scrip
         long_poll_seconds=0.01,
         signed_burst=MANY,
         bearer_burst=MANY,
-        public_burst=MANY,
     ) as harness:
         bank, ngo = await federation(harness)
         match = await requested(harness, bank, ngo)

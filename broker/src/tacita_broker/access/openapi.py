@@ -72,7 +72,7 @@ def install(app: FastAPI) -> None:
 
     async def openapi() -> Response:
         """This document."""
-        return Response(made(), media_type="application/json")
+        return Response(made(), headers={"cache-control": "no-cache"}, media_type="application/json")
 
     app.add_api_route("/openapi.json", openapi, methods=["GET"], **public({200: "application/json"}))
 
