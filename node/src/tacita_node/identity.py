@@ -18,6 +18,7 @@ from tacita_protocol.crypto.keys import SealingKey, SigningKey, VerifyKey
 from tacita_protocol.crypto.randomness import random_bytes, random_hex
 from tacita_protocol.errors import ProtocolError, SignatureInvalid
 from tacita_protocol.statements.partner import PartnerCard, fingerprint
+from tacita_protocol.statements.rotation import KeyRotation
 from tacita_protocol.statements.statement import Signed, Statement, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import PartnerId
 from tacita_protocol.tlog.note import CosignatureSigner
@@ -118,13 +119,21 @@ class PinnedBroker(BaseModel):
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """A card that its partner replaced, and the rotation by which it did."""
+
+    card: Signed[PartnerCard]
+    rotation: Signed[KeyRotation]
+
+
+@dataclass(frozen=True)
 class Identity:
     """Keys, own card and pinned broker of one node, and the cards that it had before, the latest first."""
 
     keys: NodeKeys
     card: Signed[PartnerCard]
     broker: PinnedBroker
-    past: tuple[Signed[PartnerCard], ...] = ()
+    past: tuple[Replaced, ...] = ()
 
     @property
     def partner(self) -> PartnerId:
@@ -147,7 +156,7 @@ class Identity:
 
     def verify_own(self, cls: type[S], envelope: str) -> Signed[S]:
         """A statement that this node signed itself, under the key that it had then. Raises a `ProtocolError`."""
-        for card in (self.card, *self.past):
+        for card in (self.card, *(replaced.card for replaced in self.past)):
             try:
                 return verify_statement(cls, envelope, VerifyKey.from_text(card.body.signing_key))
             except SignatureInvalid as error:

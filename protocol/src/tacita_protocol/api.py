@@ -28,6 +28,7 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_LIST_BYTES = 16 * 1024 * 1024
 """Longest JSON body of a listing (partners, catalogue, inbox)."""
 MAX_LISTED = 10_000
+MAX_PAST_CARDS = 16
 MAX_EVENTS = 1_000
 MAX_NOTE_BYTES = 64 * 1024
 MAX_PROOF_HASHES = 64
@@ -76,10 +77,20 @@ class LoggedCard(Part):
     proof: Note
 
 
+class PastCard(Part):
+    """A card that was replaced, and the KeyRotation that replaced it."""
+
+    card: Envelope
+    rotation: Envelope
+
+
 class PartnerView(Part):
+    """`past` holds the cards before the present one, as far as the list goes."""
+
     partner: PartnerId
     card: Envelope
     entry: LoggedCard | None
+    past: Annotated[tuple[PastCard, ...], Field(max_length=MAX_PAST_CARDS)] = ()
 
 
 class PartnerList(Part):

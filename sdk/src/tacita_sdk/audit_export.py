@@ -31,7 +31,8 @@ class ExportedMatch(NodeModel):
 class AuditExport(NodeModel):
     """`GET /v1/audit/export`: the newest matches, oldest first, and how many older ones were left out.
 
-    `cards` holds the envelopes of the node's own card and of each peer's, as they were when the matches took place.
+    `cards` holds the envelopes of the node's own card and of each peer's, as they were when the matches took place;
+    `rotations` lead from each replaced card to the next one.
     """
 
     v: Literal[1] = 1
@@ -39,5 +40,6 @@ class AuditExport(NodeModel):
     broker: Slug
     broker_key: Annotated[str, StringConstraints(max_length=64)]
     cards: tuple[Envelope, ...] = Field(max_length=MAX_EXPORT_CARDS)
+    rotations: tuple[Envelope, ...] = Field(default=(), max_length=MAX_EXPORT_CARDS)
     matches: tuple[ExportedMatch, ...] = Field(max_length=MAX_EXPORT_MATCHES)
     left_out: int = Field(default=0, ge=0)

@@ -1,5 +1,6 @@
 """Replacing a node's keys, and every point at which that may be interrupted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from tacita_node.data.custody import verify_chain
 from tacita_node.data.service import Publication
 from tacita_node.identity import Identity, IdentityBroken, load_identity
 from tacita_node.lifecycle.rotation import RotationRefused
+from tacita_node.matching.export import audit_export
 from tacita_node.problems import ProblemError
 from tacita_node.run import only_one
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
-from tacita_sdk.errors import BrokerUnreachable
+from tacita_protocol.tlog.trust import TrustPolicy
+from tacita_sdk.errors import BrokerUnreachable, VerificationFailed
+from tacita_sdk.verify import open_log, verify_audit
 from tests.integration.node.test_lifecycle_agreements import standing_of
 from tests.support.match_federation import (
     IBANS,
@@ -86,6 +90,17 @@ async def test_after_a_rotation_everything_is_confirmed_published_and_agreed_ane
         after = await bank.ended(await federation.order())
         assert (after.state, after.hits) == ("closed", 2)
         assert (await ngo.ended(after.match)).state == "closed"
+        # An audit follows the partner from one key to the next, from either side's export and from both.
+        exports = [await audit_export(member.running) for member in (bank, ngo)]
+        trust = TrustPolicy.parse(ngo.directory.trust.read_text())
+        log = await asyncio.to_thread(open_log, str(tmp_path / "broker" / "log"))
+        for shown in (exports[:1], exports[1:], exports):
+            steps = await asyncio.to_thread(verify_audit, trust, log, shown)
+            assert "3 partner cards" in steps[8].proved
+            assert "1 rotations lead" in steps[8].proved
+        silent = [export.model_copy(update={"rotations": ()}) for export in exports]
+        with pytest.raises(VerificationFailed, match="no rotation leads from one to the other"):
+            await asyncio.to_thread(verify_audit, trust, log, silent)
 
 
 async def test_a_question_under_keys_that_nobody_confirmed_is_refused(tmp_path: Path) -> None:
@@ -108,7 +123,7 @@ async def test_the_custody_chain_goes_on_under_the_new_key(tmp_path: Path) -> No
         types = await custody_types(ngo)
         assert types.count("keys-rotated") == 2
         assert types[-1] == "source-imported"
-        cards = [services.identity.card, *services.identity.past]
+        cards = [services.identity.card, *(replaced.card for replaced in services.identity.past)]
         assert len(cards) == 3
         keys = {card.digest: VerifyKey.from_text(card.body.signing_key) for card in cards}
         assert cards[-1].digest == first.digest

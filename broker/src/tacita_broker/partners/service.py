@@ -11,7 +11,7 @@ from tacita_broker.partners.enrolment import card_reference
 from tacita_broker.partners.tables import PartnerRow, PartnerStatus, PastKeyRow
 from tacita_broker.problems import not_found
 from tacita_broker.storage import Database
-from tacita_protocol.api import PartnerList, PartnerView
+from tacita_protocol.api import MAX_PAST_CARDS, PartnerList, PartnerView, PastCard
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.errors import SignatureInvalid
 from tacita_protocol.statements.partner import PartnerCard
@@ -88,7 +88,11 @@ class PartnerService:
 
     async def _view(self, known: KnownPartner) -> PartnerView:
         entry = await self._log.logged_card(card_reference(known.card))
-        return PartnerView(partner=known.partner, card=known.card.envelope, entry=entry)
+        replaced = select(PastKeyRow).where(PastKeyRow.partner == known.partner).order_by(PastKeyRow.replaced.desc())
+        async with self._database.read() as session:
+            rows = await session.scalars(replaced.limit(MAX_PAST_CARDS))
+            past = tuple(PastCard(card=row.card, rotation=row.rotation) for row in rows)
+        return PartnerView(partner=known.partner, card=known.card.envelope, entry=entry, past=past)
 
     def _known(self, row: PartnerRow) -> KnownPartner:
         """The row with its card verified; a card is verified once, its approval is read each time."""

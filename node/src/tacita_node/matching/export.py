@@ -17,12 +17,15 @@ async def audit_export(services: NodeServices) -> AuditExport:
         count = await session.scalar(select(func.count()).select_from(MatchRow)) or 0
     rows.reverse()
     identity = services.identity
-    cards = dict.fromkeys([identity.card.envelope, *(row.peer_card for row in rows)])
+    theirs, rotations = await services.agreements.partners.cards_of({row.peer for row in rows})
+    own = [identity.card.envelope, *(replaced.card.envelope for replaced in identity.past)]
+    cards = dict.fromkeys([*own, *(row.peer_card for row in rows), *theirs])
     return AuditExport(
         partner=identity.partner,
         broker=identity.broker.broker,
         broker_key=identity.broker.signing_key,
         cards=tuple(cards),
+        rotations=(*(replaced.rotation.envelope for replaced in identity.past), *rotations),
         matches=tuple(_exported(row) for row in rows),
         left_out=count - len(rows),
     )

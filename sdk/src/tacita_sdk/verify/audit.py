@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from tacita_protocol.crypto.keys import VerifyKey
-from tacita_protocol.errors import PeerViolation, ProofInvalid
+from tacita_protocol.errors import PeerViolation
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Signed
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.trust import NO_QUORUM, TrustPolicy
 from tacita_sdk.audit_export import AuditExport, ExportedMatch
 from tacita_sdk.verify.across import AcrossExports
-from tacita_sdk.verify.evidence import Cards, MatchEvidence, read_card, read_receipts, read_statements
+from tacita_sdk.verify.cards import Cards, linked, read_card
+from tacita_sdk.verify.evidence import MatchEvidence, read_receipts, read_statements
 from tacita_sdk.verify.log_source import LogSource
 from tacita_sdk.verify.matches import (
     check_closing,
@@ -81,17 +82,17 @@ def _check_exports(exports: Sequence[AuditExport]) -> Step:
 
 
 def _check_cards(exports: Sequence[AuditExport], log: VerifiedLog) -> tuple[Cards, Step]:
-    cards: dict[str, Signed[PartnerCard]] = {}
+    shown: list[Signed[PartnerCard]] = []
     for export in exports:
         with AuditStep.CARDS.checking(f"export of {export.partner}"):
-            for envelope in export.cards:
-                card = read_card(envelope)
-                known = cards.setdefault(card.body.partner, card)
-                if known.digest != card.digest:
-                    raise PeerViolation("two different cards of one partner", field="cards")
-                if ("partner-card", card.envelope_digest) not in log.public:
-                    raise ProofInvalid("a card is not in the log")
-    return cards, AuditStep.CARDS.proved(f"{len(cards)} partner cards carry their own signature and are in the log")
+            shown += [read_card(envelope, log.public) for envelope in export.cards]
+    with AuditStep.CARDS.checking():
+        rotations = dict.fromkeys(envelope for export in exports for envelope in export.rotations)
+        cards = linked(shown, rotations, log.public)
+    chained = f"; {len(rotations)} rotations lead from one to the next" if rotations else ""
+    return cards, AuditStep.CARDS.proved(
+        f"{len(cards)} partner cards carry their own signature and are in the log{chained}"
+    )
 
 
 def _check_statements(exports: Sequence[AuditExport], cards: Cards) -> tuple[list[MatchEvidence], list[Step]]:

@@ -1,6 +1,5 @@
 """The statements of one exported match, verified one by one: who signed what. How they fit together is in `matches`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tacita_protocol.crypto import dsse
@@ -9,14 +8,12 @@ from tacita_protocol.errors import PeerViolation
 from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.match import MatchRequest
-from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.statement import S, Signed, payload_type, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import Role
 from tacita_protocol.tlog.entry import LoggedEntry
 from tacita_sdk.audit_export import AuditExport, ExportedMatch
-
-Cards = Mapping[str, Signed[PartnerCard]]
+from tacita_sdk.verify.cards import Cards
 
 
 @dataclass
@@ -53,17 +50,11 @@ class MatchEvidence:
         return Signed(self.decision.envelope, self.decision.body, self.decision.digest, self.decision.envelope_digest)
 
 
-def read_card(envelope: str) -> Signed[PartnerCard]:
-    """A partner card, self-signed. Raises a ProtocolError."""
-    claimed = unverified(PartnerCard, envelope)
-    return verify_statement(PartnerCard, envelope, VerifyKey.from_text(claimed.signing_key))
-
-
 def read_statements(export: AuditExport, exported: ExportedMatch, cards: Cards) -> MatchEvidence:
     """Verify request, decision, acceptance, refusal and open. Raises a ProtocolError."""
     claimed = unverified(MatchRequest, exported.request)
-    request = verify_statement(MatchRequest, exported.request, _key(cards, claimed.requester))
-    requester, responder = _key(cards, request.body.requester), _key(cards, request.body.responder)
+    request = cards.verify(MatchRequest, exported.request, claimed.requester)
+    requester, responder = request.body.requester, request.body.responder
     role = Role(exported.role)
     own = request.body.requester if role is Role.REQUESTER else request.body.responder
     if request.body.match != exported.match or own != export.partner:
@@ -74,9 +65,9 @@ def read_statements(export: AuditExport, exported: ExportedMatch, cards: Cards) 
         role=role,
         request=request,
         decision=_decision(exported, VerifyKey.from_text(export.broker_key)),
-        acceptance=_optional(Acceptance, exported.acceptance, responder),
-        refusal=_optional(Refusal, exported.refusal, responder),
-        open=_optional(Open, exported.open, requester),
+        acceptance=_optional(cards, Acceptance, exported.acceptance, responder),
+        refusal=_optional(cards, Refusal, exported.refusal, responder),
+        open=_optional(cards, Open, exported.open, requester),
         opening=exported.decision.logged if exported.decision else None,
         closing=exported.closing.logged if exported.closing else None,
     )
@@ -87,7 +78,7 @@ def read_receipts(match: MatchEvidence, exported: ExportedMatch, cards: Cards) -
     partners = {Role.REQUESTER: match.request.body.requester, Role.RESPONDER: match.request.body.responder}
 
     def read(envelope: str, role: Role) -> Signed[Receipt]:
-        receipt = verify_statement(Receipt, envelope, _key(cards, partners[role]))
+        receipt = cards.verify(Receipt, envelope, partners[role])
         if receipt.body.match != match.match or (receipt.body.role, receipt.body.partner) != (role, partners[role]):
             raise PeerViolation("a receipt is of another match, role or partner", field="receipts")
         return receipt
@@ -106,7 +97,7 @@ def read_receipts(match: MatchEvidence, exported: ExportedMatch, cards: Cards) -
     if covered is not None and match.own_receipt is not None and covered.digest != match.own_receipt.digest:
         raise PeerViolation("the closing covers another receipt than the exporter sent", field="receipts")
     if exported.closing.refusal is not None:
-        covered_refusal = verify_statement(Refusal, exported.closing.refusal, _key(cards, partners[Role.RESPONDER]))
+        covered_refusal = cards.verify(Refusal, exported.closing.refusal, partners[Role.RESPONDER])
         if match.refusal is not None and match.refusal.digest != covered_refusal.digest:
             raise PeerViolation("the closing covers another refusal than the match had", field="refusal")
         match.refusal = covered_refusal
@@ -121,11 +112,5 @@ def _decision(exported: ExportedMatch, broker: VerifyKey) -> Signed[Grant] | Sig
     return verify_statement(Grant, envelope, broker)
 
 
-def _optional(cls: type[S], envelope: str | None, key: VerifyKey) -> Signed[S] | None:
-    return None if envelope is None else verify_statement(cls, envelope, key)
-
-
-def _key(cards: Cards, partner: str) -> VerifyKey:
-    if (card := cards.get(partner)) is None:
-        raise PeerViolation("the exports hold no card of a party to this match", field="cards")
-    return VerifyKey.from_text(card.body.signing_key)
+def _optional(cards: Cards, cls: type[S], envelope: str | None, partner: str) -> Signed[S] | None:
+    return None if envelope is None else cards.verify(cls, envelope, partner)

@@ -13,7 +13,8 @@ from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry, OpenedEntry
 from tacita_protocol.tlog.proof import LogProof
 from tacita_protocol.tlog.trust import TrustPolicy
-from tacita_sdk.verify.evidence import Cards, MatchEvidence
+from tacita_sdk.verify.cards import Cards
+from tacita_sdk.verify.evidence import MatchEvidence
 from tacita_sdk.verify.whole_log import VerifiedLog
 
 CLOSING_GRACE_SECONDS: Final = 900
@@ -159,7 +160,7 @@ def _check_entry(
 def _parties(match: MatchEvidence, trust: TrustPolicy, cards: Cards) -> frozenset[str]:
     """The witnesses that do not count: those of the two parties, by name and, whatever the name, by key."""
     parties = {match.request.body.requester, match.request.body.responder}
-    keys = {cards[partner].body.witness_key for partner in parties if partner in cards}
+    keys = cards.witness_keys(parties)
     return frozenset(parties | {name for name, witness in trust.witnesses.items() if witness.key.text in keys})
 
 

@@ -10,8 +10,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Says of epochs since when they are withdrawn; keeps revocations and past cards."""
+    """Says of epochs since when they are withdrawn; keeps revocations and past cards, own ones and those of peers."""
     op.add_column("epochs", sa.Column("withdrawn", sa.Integer(), nullable=True))
+    with op.batch_alter_table("confirmed_partners") as confirmed_partners:
+        confirmed_partners.add_column(sa.Column("past", sa.Text(), nullable=False, server_default="[]"))
+    with op.batch_alter_table("confirmed_partners") as confirmed_partners:
+        confirmed_partners.alter_column("past", server_default=None)
     op.create_table(
         "revocations",
         sa.Column("digest", sa.String(length=64), nullable=False),
