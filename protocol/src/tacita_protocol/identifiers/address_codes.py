@@ -41,6 +41,16 @@ def base58check(text: str, alphabet: str = BITCOIN_ALPHABET) -> bytes | None:
     return payload if sha256(sha256(payload))[:_CHECKSUM_BYTES] == checksum else None
 
 
+def base58check_text(payload: bytes) -> str:
+    """The Base58Check text of version and payload, Bitcoin's alphabet: the inverse of `base58check`."""
+    checked = payload + sha256(sha256(payload))[:_CHECKSUM_BYTES]
+    number, digits = int.from_bytes(checked, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = BITCOIN_ALPHABET[digit] + digits
+    return BITCOIN_ALPHABET[0] * (len(checked) - len(checked.lstrip(b"\0"))) + digits
+
+
 def monero_base58(text: str) -> bytes | None:
     """Network byte and payload of a Monero address, before the first 4 bytes of their Keccak-256.
 

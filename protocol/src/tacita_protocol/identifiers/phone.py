@@ -38,7 +38,9 @@ def normalise_by(read: Reader, text: str, region: str | None) -> str:
     """As `normalise`, by a library of the caller's choice."""
     plain = _SCHEME.sub("", plain_spelling(text))
     _refuse_other_spellings(plain)
-    number = read(plain, None if region is None else region.upper())
+    dialled_in = None if region is None else region.upper()
+    _refuse_whole_before_slash(plain, dialled_in, read)
+    number = read(plain, dialled_in)
     if not number.valid:
         return _mexican(number, read)
     if number.national_form:
@@ -63,6 +65,19 @@ def _refuse_other_spellings(plain: str) -> None:
         raise InvalidIdentifier("may be more than one number", reason=RejectionReason.AMBIGUOUS)
     if not _SPELLING.fullmatch(plain) or "+" in plain.lstrip("( ")[1:] or _SPREADSHEET_FLOAT.search(plain):
         raise InvalidIdentifier("not written as a phone number", reason=RejectionReason.NOT_A_NUMBER)
+
+
+def _refuse_whole_before_slash(plain: str, region: str | None, read: Reader) -> None:
+    """`030/23125123` has its area code before the slash; a whole number there is one of two, or has an extension."""
+    before, slash, _ = plain.partition("/")
+    if not slash:
+        return
+    try:
+        whole = read(before, region).valid
+    except InvalidIdentifier:
+        return  # too short, or an area code without its country
+    if whole:
+        raise InvalidIdentifier("may be more than one number", reason=RejectionReason.AMBIGUOUS)
 
 
 def _refuse_two_readings(plain: str, number: Reading, read: Reader) -> None:

@@ -1,7 +1,8 @@
 """Wallet addresses: in the form that carries a checksum, so that a slip of the pen is noticed.
 
 An address is the same on every network that uses it: `0x...` on all that are built like Ethereum, `3...` on Bitcoin and
-old Litecoin. The canonical form is the address, without the name of a network.
+Litecoin, which has written the same scripts as `M...` since 2017. The canonical form is the address, without the name
+of a network.
 """
 
 import re
@@ -12,6 +13,7 @@ from tacita_protocol.identifiers.address_codes import (
     RIPPLE_ALPHABET,
     base58,
     base58check,
+    base58check_text,
     eip55,
     monero_base58,
     segwit,
@@ -47,11 +49,12 @@ _SCHEME = re.compile(rf"({'|'.join(_SCHEMES)})\s*:\s*", re.IGNORECASE | re.ASCII
 _SPELLING = re.compile(r"[A-Za-z0-9]+")
 _ETHEREUM = re.compile(r"(0x)?([0-9a-f]{40})", re.IGNORECASE | re.ASCII)
 
+_SCRIPT, _LITECOIN_SCRIPT = b"\x05", b"\x32"
 _BASE58_VERSIONS: Mapping[bytes, frozenset[str]] = {
     b"\x00": frozenset({"bitcoin"}),
-    b"\x05": frozenset({"bitcoin", "litecoin"}),
+    _SCRIPT: frozenset({"bitcoin", "litecoin"}),
     b"\x30": frozenset({"litecoin"}),
-    b"\x32": frozenset({"litecoin"}),
+    _LITECOIN_SCRIPT: frozenset({"litecoin"}),
     b"\x1e": frozenset({"dogecoin"}),
     b"\x16": frozenset({"dogecoin"}),
     b"\x4c": frozenset({"dash"}),
@@ -155,7 +158,8 @@ def _base58(text: str, payload: bytes | None, versions: Mapping[bytes, frozenset
         )
     if not any(digest):
         raise _placeholder()
-    return text, versions[version]
+    canonical = base58check_text(_SCRIPT + digest) if version == _LITECOIN_SCRIPT else text
+    return canonical, versions[version]
 
 
 def _no_checksum(text: str) -> InvalidIdentifier:
