@@ -9,9 +9,12 @@ from tacita_node.services import NodeServices
 from tacita_node.trust import TrustRefused
 from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.errors import LimitExceeded
 from tacita_protocol.identifiers.token import SESSION_ID_SIZE
+from tacita_protocol.psi import matching
 from tacita_protocol.psi.engine import RunParameters
 from tacita_protocol.psi.engines import ENGINE_NAMES, engine_named
+from tacita_protocol.psi.partition import partitions_for
 from tacita_protocol.session import SessionContext
 from tacita_protocol.session.runs import runs_of
 from tacita_protocol.statements.match import MatchRequest
@@ -92,14 +95,18 @@ def context_of(services: NodeServices, row: MatchRow) -> SessionContext:
 def longest_message(request: MatchRequest, *, responder_count: int) -> int:
     """Bytes of the longest message that any engine of a request (those known here) may send for its counts.
 
-    Partitions only make messages shorter.
+    The counts fix the number of partitions too. An engine that cannot take them sends nothing.
     """
-    runs = runs_of(request.result_to, requester_count=request.padded_count, responder_count=responder_count)
-    sizes = [
-        RunParameters(
-            bytes(SESSION_ID_SIZE), run.number, 0, run.receiver_count, run.sender_count, chunks=1, mode=request.mode
-        )
-        for run in runs
-    ]
-    engines = [engine_named(name) for name in request.engines if name in ENGINE_NAMES]
-    return max((engine.max_message_bytes(size) for engine in engines for size in sizes), default=0)
+    counts = {"requester_count": request.padded_count, "responder_count": responder_count}
+    longest = 0
+    for engine in (engine_named(name) for name in request.engines if name in ENGINE_NAMES):
+        try:
+            partitions = partitions_for(engine, request.mode, **counts)
+        except LimitExceeded:
+            continue
+        for run in runs_of(request.result_to, **counts):
+            size = RunParameters(
+                bytes(SESSION_ID_SIZE), run.number, 0, run.receiver_count, run.sender_count, chunks=1, mode=request.mode
+            )
+            longest = max(longest, matching.longest_message(engine, size, partitions))
+    return longest

@@ -74,6 +74,11 @@ def work(engine: Engine, p: RunParameters, partitions: int, *, receiver: bool) -
     return partitions * engine.work(_parameters(p, 0, partitions), receiver=receiver)
 
 
+def longest_message(engine: Engine, p: RunParameters, partitions: int) -> int:
+    """Bytes of the longest message that either side sends: one of a single partition, so no peer needs more at once."""
+    return engine.max_message_bytes(_parameters(p, 0, partitions))
+
+
 @dataclass(frozen=True)
 class _Parts:
     distinct: Tokens
