@@ -4,12 +4,12 @@ schemathesis makes the cases; they are the same in each run. Half of them fit th
 Where real things exist (`known`), some cases are about them: their random parts meet more than "no such thing".
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
@@ -100,14 +100,12 @@ class ApiCases:
         one()
 
     def _one(self, operation: Operation, case: Case[Any]) -> None:
-        prepared = requests.Request(**case.as_transport_kwargs(base_url=self.base_url)).prepare()
-        headers = {
-            str(name): str(value) for name, value in prepared.headers.items() if name.lower() != "content-length"
-        }
-        content = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
-        assert prepared.url is not None
-        assert content is None or isinstance(content, bytes)
-        request = httpx2.Request(case.method, prepared.url, headers=headers, content=content)
+        made = case.as_transport_kwargs(base_url=self.base_url)
+        content = json.dumps(made["json"]).encode() if "json" in made else made.get("data")
+        headers = {name: str(value) for name, value in made["headers"].items()}
+        request = httpx2.Request(
+            made["method"], made["url"], params=made.get("params"), headers=headers, content=content
+        )
         answer = self.send(request, operation)
         self.sent += 1
         self.statuses.add((operation.label, answer.status_code))

@@ -113,6 +113,7 @@ def test_init_run_token_and_stop(tmp_path: Path, broker: ServedBroker, passphras
     modes = {path.name: path.stat().st_mode & 0o077 for path in [node, *node.rglob("*")]}
     assert not any(modes.values()), modes
     token = json.loads(in_process("token", node, "--role", "analyst", "--json").stdout)["token"]
+    other = json.loads(in_process("token", node, "--role", "auditor", "--json").stdout)
     log = (tmp_path / "log").open("w+")
     running = subprocess.Popen(
         [*NODE, "run", node, "--passphrase-file", passphrase],
@@ -124,6 +125,10 @@ def test_init_run_token_and_stop(tmp_path: Path, broker: ServedBroker, passphras
             wait_until_healthy(client, running)
             status = client.get("/v1/node").json()
             assert (status["fingerprint"], status["approved"], status["trust"]) == (facts["fingerprint"], True, False)
+            theirs = {"authorization": f"Bearer {other['token']}"}
+            assert client.get("/v1/datasets", headers=theirs).status_code == 200
+            assert in_process("revoke-token", node, other["id"]).exit_code == 0
+            assert client.get("/v1/datasets", headers=theirs).status_code == 401
             second = in_process("run", node, "--passphrase-file", passphrase)
             assert (second.exit_code, "another process" in second.stderr) == (1, True)
             assert_slow_headers_are_given_up()
