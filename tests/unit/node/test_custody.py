@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from tacita_node.data.custody import CustodyChain, CustodyEvent, verify_chain
+from tacita_node.data.custody import CustodyChain, CustodyEvent, head_of, verify_chain
 from tacita_node.data.tables import CustodySaltRow
 from tacita_node.storage import Database, migrate
-from tacita_protocol.crypto.digest import digest_of
-from tacita_protocol.crypto.keys import SigningKey
+from tacita_protocol.crypto.digest import Digest, digest_of
+from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.errors import ProofInvalid, ProtocolError, SignatureInvalid
-from tacita_protocol.statements.statement import sign_statement, unverified
+from tacita_protocol.statements.statement import sign_statement, unverified, verify_statement
 
 KEY = SigningKey.from_seed(b"k" * 32)
 Scene = Callable[[CustodyChain, Database], Awaitable[None]]
@@ -91,6 +92,45 @@ def test_a_spoilt_chain_is_refused(
 ) -> None:
     with pytest.raises(error):
         check(spoil(events))
+
+
+LATER = SigningKey.from_seed(b"l" * 32)
+CARD = digest_of(b"the card that names the later key")
+
+
+def across_a_rotation(events: list[str], *, card: str = CARD, last_key: SigningKey = LATER) -> list[str]:
+    """The first two events, a rotation, and one more under `last_key`."""
+    chain = events[:2]
+    for event_type, details, key in (("keys-rotated", {"card": card}, KEY), ("dataset-published", {}, last_key)):
+        prev = head_of(verify_statement(CustodyEvent, chain[-1], KEY.verify_key))
+        event = unverified(CustodyEvent, events[0]).model_copy(
+            update={"number": len(chain), "prev": prev, "type": event_type, "details": details}
+        )
+        chain.append(sign_statement(event, key).envelope)
+    return chain
+
+
+def test_a_chain_goes_on_under_the_key_that_a_rotation_names(events: list[str]) -> None:
+    later = {CARD: LATER.verify_key}
+    assert verify_chain(across_a_rotation(events), partner="north-bank", key=KEY.verify_key, later=later) is not None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "later", "error"),
+    [
+        pytest.param({"last_key": KEY}, {CARD: LATER.verify_key}, SignatureInvalid, id="on under the old key"),
+        pytest.param({"card": "1" * 64}, {CARD: LATER.verify_key}, ProofInvalid, id="to a card of nobody"),
+        pytest.param({}, None, ProofInvalid, id="of which no later card is known"),
+    ],
+)
+def test_a_rotation_that_does_not_hold_ends_the_chain(
+    events: list[str],
+    spoil: dict[str, Any],
+    later: dict[Digest, VerifyKey] | None,
+    error: type[ProtocolError],
+) -> None:
+    with pytest.raises(error):
+        verify_chain(across_a_rotation(events, **spoil), partner="north-bank", key=KEY.verify_key, later=later)
 
 
 @pytest.mark.parametrize(

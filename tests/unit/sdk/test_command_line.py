@@ -30,13 +30,16 @@ COMMANDS = [
     ("data", "list"),
     ("data", "rejects"),
     ("data", "publish"),
+    ("data", "withdraw"),
     ("data", "catalogue"),
     ("agreements", "partners"),
     ("agreements", "confirm"),
+    ("agreements", "distrust"),
     ("agreements", "propose"),
     ("agreements", "list"),
     ("agreements", "show"),
     ("agreements", "sign"),
+    ("agreements", "revoke"),
     ("match", "run"),
     ("match", "list"),
     ("match", "show"),
@@ -72,6 +75,13 @@ def test_no_node_is_one_sentence_and_exit_code_3() -> None:
     done = tacita("data", "list", TACITA_NODE=NOBODY)
     assert done.returncode == 3
     assert done.stderr == f"No node answers at {NOBODY}: start it with `tacita-node run DIR`, or name another one.\n"
+
+
+@pytest.mark.parametrize("command", [("data", "withdraw", "phones"), ("agreements", "revoke", "5e" * 16)])
+def test_what_cannot_be_undone_is_asked_first(command: tuple[str, ...]) -> None:
+    """Nobody answers here, so nothing is sent; with --yes it is, to where nobody listens."""
+    assert tacita(*command, TACITA_NODE=NOBODY).returncode == 1
+    assert tacita(*command, "--yes", TACITA_NODE=NOBODY).returncode == 3
 
 
 def test_a_token_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -52,6 +52,26 @@ def test_every_request_carries_the_token() -> None:
     assert seen == ["Bearer secret-token"]
 
 
+def test_taking_something_back_sends_its_name_and_nothing_else() -> None:
+    asked: list[tuple[str, str, bytes]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append((request.method, request.url.path, request.content))
+        return httpx2.Response(200, json={"dataset": "phones", "delivered": False})
+
+    with node_answering(answer) as node:
+        assert not node.withdraw("phones").delivered
+        with pytest.raises(ResponseUntrusted):
+            node.distrust_partner("haven")
+        with pytest.raises(ResponseUntrusted):
+            node.revoke_agreement("5e" * 16)
+    assert asked == [
+        ("POST", "/v1/datasets/phones/withdraw", b""),
+        ("POST", "/v1/partners/haven/distrust", b""),
+        ("POST", f"/v1/agreements/{'5e' * 16}/revoke", b""),
+    ]
+
+
 def test_an_import_sends_what_was_said_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("phone\n")
     asked: list[dict[str, str]] = []

@@ -10,6 +10,9 @@ from tacita_protocol.api import (
     InboxEventType,
     MatchView,
     Problem,
+    RevocationList,
+    RevocationView,
+    RotationBody,
     StatementBody,
     TokenRequest,
     TokenScope,
@@ -32,6 +35,15 @@ ACCEPTED: dict[str, tuple[bytes, Part]] = {
         b'{"events":[{"seq":1,"type":"decision","match":"00000000000000000000000000000000","agreement":null}],"next":1}',
         Inbox(events=(InboxEvent(seq=1, type=InboxEventType.DECISION, match=MATCH, agreement=None),), next=1),
     ),
+    "inbox that tells of a revocation": (
+        b'{"events":[{"seq":2,"type":"revocation","match":null,"agreement":null}],"next":2}',
+        Inbox(events=(InboxEvent(seq=2, type=InboxEventType.REVOCATION, match=None, agreement=None),), next=2),
+    ),
+    "revocations": (
+        b'{"revocations":[{"number":3,"envelope":"{}","entry":null}],"next":3}',
+        RevocationList(revocations=(RevocationView(number=3, envelope="{}", entry=None),), next=3),
+    ),
+    "rotation": (b'{"rotation":"{}","card":"{}"}', RotationBody(rotation="{}", card="{}")),
 }
 
 
@@ -62,6 +74,18 @@ REFUSED: dict[str, tuple[type[Part], bytes, str | None]] = {
         b'"agreement":"00000000000000000000000000000000"}],"next":1}',
         "events.0",
     ),
+    "revocation that names a match": (
+        Inbox,
+        b'{"events":[{"seq":1,"type":"revocation","match":"00000000000000000000000000000000","agreement":null}],'
+        b'"next":1}',
+        "events.0",
+    ),
+    "revocation without a number": (
+        RevocationList,
+        b'{"revocations":[{"envelope":"{}","entry":null}],"next":3}',
+        "revocations.0.number",
+    ),
+    "rotation without a card": (RotationBody, b'{"rotation":"{}"}', "card"),
     "unknown state": (
         MatchView,
         b'{"match":"00000000000000000000000000000000","state":"waiting","requester":"a","responder":"b","request":"{}",'
