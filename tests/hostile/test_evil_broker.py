@@ -34,11 +34,11 @@ async def scene(federation: Scene) -> AsyncIterator[Scene]:
     one, broker = federation
     yield federation
     broker.evil.lie = None
-    for match in broker.desk.matches.values():
-        broker.desk.close(match)
+    match = list(broker.desk.matches.values())[-1]
+    broker.desk.close(match)
     for member in (one.bank, one.ngo):
-        for row in await member.matches.matches():
-            await member.ended(row.match)
+        if await member.summary(match.id) is not None:
+            await member.ended(match.id)
 
 
 async def asked(scene: Scene, lie: Lie) -> str:

@@ -22,6 +22,7 @@ from tacita_node.data.service import Publication
 from tacita_node.matching.jobs import run_jobs
 from tacita_node.matching.service import MatchService
 from tacita_node.matching.tables import MatchRow
+from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_node.trust import install_trust
 from tacita_protocol.identifiers.kind import Kind
@@ -65,7 +66,10 @@ class SimulatedMember:
 
     async def summary(self, match: str) -> MatchSummary | None:
         """A match as its users see it, None before it is known here."""
-        return next((row for row in await self.matches.matches() if row.match == match), None)
+        try:
+            return await self.matches.match(match)
+        except ProblemError:
+            return None
 
     async def ended(self, match: str, *, closed: bool = False) -> MatchSummary:
         """The match once it is over here (with `closed`, once its closing is verified)."""
@@ -172,7 +176,7 @@ async def until(look: Callable[[], Awaitable[T | None]]) -> T:
     give_up = time.monotonic() + DEADLINE_SECONDS
     while (found := await look()) is None:
         assert time.monotonic() < give_up, "it did not come to this in time"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
     return found
 
 
