@@ -19,6 +19,8 @@ from tests.support.match_federation import IBANS, NGO, Member, Send, loaded_fede
 
 pytestmark = pytest.mark.anyio
 
+CASE = "call from +447911123456"
+
 STRIDE = 4
 
 
@@ -92,7 +94,7 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
             "with": f"{NGO}/accounts",
             "purpose": "payment-screening",
             "basis": "gdpr-6-1-f",
-            "case": "2026-114",
+            "case": CASE,
         }
         started = await client.post("/v1/matches", json=order)
         assert started.status_code == 202
@@ -105,12 +107,17 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
         assert listed.matches == (shown,)
         hits = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits")).content)
         assert {hit.value for hit in hits.hits} == set(IBANS[2:4])
-        auditor = {"authorization": f"Bearer {(await federation.bank.running.tokens.issue(Role.AUDITOR)).secret}"}
-        for path in ("/v1/matches", f"/v1/matches/{match}"):
-            audited = await client.get(path, headers=auditor)
-            assert (audited.status_code, '"hits":null' in audited.text) == (200, True)
+        for role in set(Role) - {Role.ANALYST}:
+            token = (await federation.bank.running.tokens.issue(role)).secret
+            headers = {"authorization": f"Bearer {token}"}
+            for path in ("/v1/matches", f"/v1/matches/{match}"):
+                audited = await client.get(path, headers=headers)
+                assert (audited.status_code, '"hits":null' in audited.text) == (200, True)
+            assert (await client.get(f"/v1/matches/{match}/hits", headers=headers)).status_code == 403
         exported = await client.get("/v1/audit/export")
         assert not any(iban.encode() in exported.content for iban in IBANS)
+        answers = (started, await client.get(f"/v1/matches/{match}"), await client.get("/v1/matches"), exported)
+        assert not any("447911123456" in answer.text for answer in answers), "a case reference is never repeated"
         assert len(AuditExport.model_validate_json(exported.content).matches) == 1
         assert (await client.get(f"/v1/matches/{'0' * 32}")).status_code == 404
         assert (await client.get("/v1/matches/nonsense")).status_code == 422
