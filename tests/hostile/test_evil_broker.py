@@ -6,9 +6,16 @@ import pytest
 
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.crypto.frames import Direction
+from tacita_protocol.psi.buckets import padded_count
 from tacita_sdk.node_api import MatchSummary
 from tests.support.evil_broker import FRAMES, GRANTS, EvilBroker, Lie
-from tests.support.simulated_federation import SimulatedFederation, SimulatedMember, simulated_federation, until
+from tests.support.simulated_federation import (
+    ACCOUNTS,
+    SimulatedFederation,
+    SimulatedMember,
+    simulated_federation,
+    until,
+)
 from tests.support.single_node import TestClock
 
 pytestmark = pytest.mark.anyio
@@ -184,6 +191,39 @@ async def test_at_the_end_a_broker_that(scene: Scene, lie: Lie) -> None:
     ended = await federation.bank.ended(match, closed=True)
     assert (ended.outcome, codes(ended)) == ("completed", [])
     assert await federation.bank.released(match)
+
+
+# A silent hit: the owner learns.
+
+
+@pytest.mark.parametrize("lie", [Lie.FRAME_CHANGED, Lie.FRAMES_REORDERED, Lie.FRAME_OF_ANOTHER_MATCH], ids=str)
+async def test_in_a_silent_match_on_the_way_a_broker_that(scene: Scene, lie: Lie) -> None:
+    """The owner finds nothing; the asker's node has booked what the owner could have evaluated."""
+    federation, broker = scene
+    broker.evil.lie = lie
+    match = await federation.order(result_to="owner", sensitivity="financial")
+    assert await said(federation.ngo, match) == ("aborted", ["peer-violation"])
+    assert (await federation.ngo.ended(match, closed=True)).hits is None
+    assert not await federation.ngo.released(match)
+    assert await federation.bank.charged(match) == padded_count(len(ACCOUNTS))
+
+
+@pytest.mark.parametrize("lie", [Lie.CLOSING_UNLOGGED, Lie.CLOSING_WITHOUT_QUORUM, Lie.OUTCOME_FALSE], ids=str)
+async def test_in_a_silent_match_at_the_end_a_broker_that(scene: Scene, lie: Lie) -> None:
+    """The owner sees no hit before the true closing."""
+    federation, broker = scene
+    broker.evil.lie = lie
+    match = await federation.order(result_to="owner", sensitivity="financial")
+
+    async def refused() -> MatchSummary | None:
+        row = await federation.ngo.summary(match)
+        return row if row is not None and codes(row) == ["closing-not-proven"] else None
+
+    assert (await until(refused)).hits is None
+    assert not await federation.ngo.released(match)
+    broker.evil.correct(broker.desk.matches[match])
+    assert (await federation.ngo.ended(match, closed=True)).hits == 2
+    assert (await federation.bank.ended(match, closed=True)).hits is None
 
 
 async def test_a_broker_that_closes_early(scene: Scene) -> None:

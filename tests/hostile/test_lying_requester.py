@@ -14,7 +14,7 @@ from tacita_protocol.statements.receipt import ReceiptStatus, Transcripts
 from tacita_protocol.statements.statement import sign_statement
 from tacita_protocol.statements.vocabulary import Role
 from tests.support.broker_simulator import BrokerSimulator
-from tests.support.hostile_points import POINT, REQUEST, Case, Change
+from tests.support.hostile_points import POINT, REQUEST, SETUP, Case, Change
 from tests.support.lying_requester import LyingRequester
 from tests.support.match_desk import DeskMatch
 from tests.support.simulated_federation import SimulatedFederation, match_order, simulated_federation
@@ -71,13 +71,13 @@ MORE: list[Case] = [
 async def test_the_request_of_the_engine_is(
     federation: SimulatedFederation, liar: LyingRequester, change: Change
 ) -> None:
-    honest = liar.honest_question().request
+    honest = liar.question()
     await liar.say(change(honest, await liar.message()), final=True)
     await assert_aborted(federation, liar.match)
 
 
 async def test_a_second_question_in_the_same_session(federation: SimulatedFederation, liar: LyingRequester) -> None:
-    honest = liar.honest_question().request
+    honest = liar.question()
     await liar.say(honest, final=False)
     await liar.say(honest, final=True)
     await assert_aborted(federation, liar.match, answers=1)
@@ -142,7 +142,7 @@ RECEIPTS: dict[str, tuple[dict[str, object], str]] = {
 async def test_its_receipt_says(
     federation: SimulatedFederation, liar: LyingRequester, changes: dict[str, object], outcome: str
 ) -> None:
-    await liar.say(liar.honest_question().request, final=True)
+    await liar.say(liar.question(), final=True)
     for _ in ("setup", "response"):
         await liar.message()
     await liar.hand_in_receipt(**changes)
@@ -152,7 +152,7 @@ async def test_its_receipt_says(
 
 
 async def test_it_hands_in_no_receipt(federation: SimulatedFederation, liar: LyingRequester) -> None:
-    await liar.say(liar.honest_question().request, final=True)
+    await liar.say(liar.question(), final=True)
     for _ in ("setup", "response"):
         await liar.message()
     held = federation.broker.desk.matches[liar.match]
@@ -194,3 +194,21 @@ async def test_its_request_names(federation: SimulatedFederation, changes: dict[
     ended = await federation.ngo.ended(liar.match)
     assert (ended.state, [given.code for given in ended.reasons]) == ("refused", [reason])
     assert await federation.ngo.charged(liar.match) == 0
+
+
+# A silent hit: the owner learns, so it is the asker's set that is tested, and the asker that sends.
+
+TOLD: list[Case] = [SETUP[0], SETUP[-1], *(row for row in SETUP if row[0] in ("one point more", "unsorted"))]
+
+
+@pytest.mark.parametrize("change", [pytest.param(row[1], id=row[0]) for row in TOLD])
+async def test_in_a_silent_match_its_setup_is(federation: SimulatedFederation, change: Change) -> None:
+    """The owner finds nothing, and keeps nothing."""
+    order = match_order(result_to="owner", sensitivity="financial")
+    liar = await LyingRequester.asking(federation.bank.services, order)
+    await liar.open()
+    await liar.answer(setup=change)
+    ended = await federation.ngo.ended(liar.match)
+    assert (ended.state, [given.code for given in ended.reasons], ended.hits) == ("aborted", ["peer-violation"], None)
+    assert await federation.ngo.charged(liar.match) == 0, "its own set was not tested"
+    assert not await federation.ngo.released(liar.match)

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tacita_protocol.crypto.digest import digest_of
+from tacita_protocol.crypto.frames import Direction
 from tacita_protocol.session import Run
+from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.receipt import FrameCounts, ReceiptStatus, Transcripts
 from tacita_protocol.statements.vocabulary import Role
 from tests.support.broker_simulator import BrokerSimulator
-from tests.support.hostile_points import POINT, RESPONSE, SETUP, Case, Change, in_order
+from tests.support.hostile_points import POINT, REQUEST, RESPONSE, SETUP, Case, Change, in_order
 from tests.support.lying_partner import ENGINE, sent, until_message
 from tests.support.lying_responder import LyingResponder
 from tests.support.memory_broker import OBLIGATIONS
@@ -137,6 +139,28 @@ async def test_its_receipt_says(
     ended = await federation.bank.ended(liar.match, closed=True)
     assert (ended.outcome, ended.hits) == (outcome, None)
     assert not await federation.bank.released(liar.match)
+
+
+# A silent hit: the owner learns, so it is the asker's set that is tested, and the asker's node that counts.
+
+ASKED: list[Case] = [row for row in REQUEST if row[0] in ("empty", "one point more", "a point off the curve")]
+
+
+@cases(ASKED)
+async def test_in_a_silent_match_its_request_is(federation: SimulatedFederation, change: Change) -> None:
+    """The asker's node answers nothing, and what the owner could have evaluated stays charged there."""
+    match = await federation.order(result_to="owner", sensitivity="financial")
+    liar = LyingResponder(federation.ngo.services, match)
+    await liar.accept()
+    await liar.open()
+    honest = liar.question()
+    await liar.say(change(honest, await liar.message()), final=True)
+    await assert_aborted(federation, match)
+    held = federation.broker.desk.matches[match]
+    assert len(held.frames[Direction.REQUESTER]) == 2, "it confirmed, sent its setup, and answered nothing"
+    assert held.decision is not None
+    assert isinstance(held.decision.body, Grant)
+    assert await federation.bank.charged(match) == held.decision.body.responder_count
 
 
 # What ecdh cannot show, said openly: a deviation that is no malformed message.

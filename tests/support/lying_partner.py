@@ -9,6 +9,7 @@ from typing import Any
 from tacita_node.services import NodeServices
 from tacita_protocol.api import MatchView
 from tacita_protocol.crypto.frames import Direction
+from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import Action, Compute, RunParameters, Send
 from tacita_protocol.session import (
@@ -35,10 +36,21 @@ STEPS: dict[MessageKind, Step] = {
 FRAME_SECONDS = 10
 
 
+Change = Callable[[bytes, bytes], bytes]
+"""From an honest message and the peer's own, what is sent instead."""
+
+
+def honest(message: bytes, _seen: bytes) -> bytes:
+    """The truth."""
+    return message
+
+
 class LyingPartner:
     """One match of one partner. `session` is real; what goes out may be anything."""
 
     session: RequesterSession | ResponderSession
+    tokens: Tokens
+    """Its set."""
 
     def __init__(self, services: NodeServices, match: str, direction: Direction) -> None:
         self.services = services
@@ -93,6 +105,21 @@ class LyingPartner:
         """Sends one message of the engine, whatever it is."""
         self.session.send_message(data, run=run, partition=partition, final=final)
         await self.flush()
+
+    def question(self) -> bytes:
+        """The engine's first message as the receiver of the one run, as an honest partner would send it."""
+        [run] = self.session.runs
+        return sent(until_message(ENGINE.receive(self.tokens, self.parameters(run))))
+
+    async def answer(self, *, setup: Change = honest, response: Change = honest) -> None:
+        """Plays the sender of the one run, with messages changed on the way out."""
+        [run] = self.session.runs
+        steps = ENGINE.send(self.tokens, self.parameters(run))
+        first = sent(until_message(steps))
+        until_message(steps)
+        request = await self.message()
+        await self.say(setup(first, request), final=False)
+        await self.say(response(sent(until_message(steps, request)), request), final=True)
 
     def parameters(self, run: Run) -> RunParameters:
         """What the engine is told about a run in one partition."""

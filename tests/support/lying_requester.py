@@ -1,7 +1,5 @@
 """An asker that keeps the protocol up to a point of the test's choosing."""
 
-from dataclasses import dataclass, field
-
 from tacita_node.matching.context import longest_message, session_context
 from tacita_node.matching.orders import PreparedMatch, prepare
 from tacita_node.services import NodeServices
@@ -11,8 +9,10 @@ from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.session import MessageKind, RequesterSession
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.statement import Signed, sign_statement
+from tacita_protocol.statements.vocabulary import ResultTo
 from tacita_sdk.node_api import MatchOrder
-from tests.support.lying_partner import ENGINE, LyingPartner, sent, until_message
+from tests.support.lying_partner import LyingPartner
+from tests.support.memory_broker import SENDER_DECISION
 
 
 class LyingRequester(LyingPartner):
@@ -23,14 +23,17 @@ class LyingRequester(LyingPartner):
     ) -> None:
         super().__init__(services, request.body.match, Direction.REQUESTER)
         self.session: RequesterSession = session
-        self.prepared = prepared
+        self.tokens = prepared.snapshot.tokens
         self.asked = request
 
     @classmethod
     async def asking(cls, services: NodeServices, order: MatchOrder, **changes: object) -> "LyingRequester":
         """Sends the request for an order, or one that deviates in these fields."""
         prepared = await prepare(services, order)
-        request = sign_statement(prepared.request.model_copy(update=changes), services.identity.keys.signing)
+        asked = prepared.request
+        if asked.result_to is not ResultTo.REQUESTER:
+            asked = prepared.decided(SENDER_DECISION)
+        request = sign_statement(asked.model_copy(update=changes), services.identity.keys.signing)
         dataset = prepared.dataset.body
         context = session_context(
             services,
@@ -62,16 +65,3 @@ class LyingRequester(LyingPartner):
         data = view.decision.model_dump_json().encode()
         self.session.receive(MessageKind.DECISION, data, self.services.clock())
         return view
-
-    def honest_question(self) -> "Question":
-        """The engine's side of the one run, up to its request."""
-        [run] = self.session.runs
-        steps = ENGINE.receive(self.prepared.snapshot.tokens, self.parameters(run))
-        return Question(sent(until_message(steps)))
-
-
-@dataclass(frozen=True)
-class Question:
-    """The engine's first message, as an honest asker would send it."""
-
-    request: bytes = field(repr=False)

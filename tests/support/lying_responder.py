@@ -1,26 +1,15 @@
 """An owner that keeps the protocol up to a point of the test's choosing."""
 
-from collections.abc import Callable
-
 from tacita_node.matching.context import longest_message, session_context
 from tacita_node.services import NodeServices
 from tacita_protocol.crypto.frames import Direction
 from tacita_protocol.crypto.keys import VerifyKey
-from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.session import MessageKind, ResponderSession
 from tacita_protocol.statements.acceptance import Acceptance
 from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.statement import sign_statement, unverified
-from tests.support.lying_partner import ENGINE, LyingPartner, sent, until_message
-
-Change = Callable[[bytes, bytes], bytes]
-"""From an honest message and the asker's own, what is sent instead."""
-
-
-def honest(message: bytes, _seen: bytes) -> bytes:
-    """The truth."""
-    return message
+from tests.support.lying_partner import LyingPartner
 
 
 class LyingResponder(LyingPartner):
@@ -30,8 +19,6 @@ class LyingResponder(LyingPartner):
 
     def __init__(self, services: NodeServices, match: str) -> None:
         super().__init__(services, match, Direction.RESPONDER)
-        self.tokens: Tokens
-        """Its set, once it has accepted."""
 
     async def accept(self, **changes: object) -> None:
         """Accepts what was granted; `changes` deviate from what the session signs."""
@@ -72,15 +59,3 @@ class LyingResponder(LyingPartner):
         assert view.open is not None
         self.session.receive(MessageKind.OPEN, view.open.encode(), self.services.clock())
         await self.confirm()
-
-    async def answer(self, *, tokens: Tokens | None = None, setup: Change = honest, response: Change = honest) -> None:
-        """Plays the engine's side of the one run, with messages changed on the way out."""
-        [run] = self.session.runs
-        if tokens is None:
-            tokens = (await self.services.datasets.latest_epoch("accounts")).tokens
-        steps = ENGINE.send(tokens, self.parameters(run))
-        first = sent(until_message(steps))
-        until_message(steps)
-        request = await self.message()
-        await self.say(setup(first, request), final=False)
-        await self.say(response(sent(until_message(steps, request)), request), final=True)

@@ -132,6 +132,7 @@ class SimulatedFederation:
             owner=NGO,
             dataset="accounts",
             kind="account",
+            result_to=("requester", "owner", "both"),
             purposes=("payment-screening",),
             legal_bases=("gdpr-6-1-f",),
         )
