@@ -24,6 +24,7 @@ from tacita_policies.decision import (
 )
 from tacita_policies.questions import DiscloseInput, PermitInput
 from tacita_protocol.crypto.jcs import JSONValue
+from tacita_protocol.errors import LimitExceeded
 from tacita_protocol.statements.obligations import Obligations, strictest
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import Part
@@ -58,7 +59,7 @@ def read_answer(results: Sequence[Mapping[str, JSONValue]], *, approvals: Collec
     try:
         obligations = strictest(*(decision.obligations for decision in decisions))
         allowed = Decision(allow=True, reasons=(), obligations=obligations)
-    except ValidationError:
+    except (ValidationError, LimitExceeded):
         return denied_by(Failure.NOTHING_LEFT)
     missing = _not_approved(obligations.approvals, approvals)
     return Decision(allow=False, reasons=missing, obligations=NOTHING) if missing else allowed

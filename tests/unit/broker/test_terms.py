@@ -6,7 +6,7 @@ import pytest
 
 from tacita_broker.matches.terms import Terms, runs_asked, terms_of
 from tacita_protocol.statements.match import MatchRequest, SenderDecision
-from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.obligations import MAX_APPROVALS, Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.vocabulary import Mode, ResultTo
 from tests.support.statements import DATASET_CARD, MATCH_REQUEST, OBLIGATIONS, named
@@ -86,6 +86,11 @@ DENIED: dict[str, tuple[MatchRequest, Obligations, str]] = {
     "an approval that its own node demands": (
         asking(ResultTo.OWNER, own=narrowed(approvals=("officer",))),
         WIDE,
+        "not-approved",
+    ),
+    "more approvals than anything can say": (
+        asking(ResultTo.OWNER, own=narrowed(approvals=tuple(f"own-{i}" for i in range(MAX_APPROVALS)))),
+        narrowed(approvals=("officer",)),
         "not-approved",
     ),
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tacita_protocol.errors import LimitExceeded
 from tacita_protocol.psi.engines import negotiate, serves
 from tacita_protocol.session.runs import Run, runs_of
 from tacita_protocol.statements.dataset import DatasetCard
@@ -42,7 +43,10 @@ def terms_of(request: MatchRequest, card: DatasetCard, permitted: Obligations) -
     """The terms under the policy's obligations and, where its set is tested, those of the requester's own node."""
     obligations = permitted
     if request.sender_decision is not None:
-        obligations = strictest(permitted, request.sender_decision.obligations)
+        try:
+            obligations = strictest(permitted, request.sender_decision.obligations)
+        except LimitExceeded:  # of all that is combined only the approvals can become too many
+            return _NOT_APPROVED
     if not any(serves(engine, request.mode, request.result_to) for engine in request.engines):
         return _CANNOT
     if request.mode not in obligations.modes or request.result_to not in obligations.result_to:

@@ -5,10 +5,12 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
+from tacita_protocol.errors import LimitExceeded
 from tacita_protocol.statements.statement import Part
 from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Code, Distinct, Mode, ResultTo, RoundTo
 
 MAX_RETENTION_DAYS = 3650
+MAX_APPROVALS = 8
 MAX_EXPIRES_IN = 72 * 3600
 """Seconds. The longest a policy may leave a grant open: approvals take up to 72 hours."""
 
@@ -29,7 +31,7 @@ class Obligations(Part):
     """The count of a cardinality is shown rounded to a multiple of this (binds honest software only)."""
     labels: Annotated[tuple[Code, ...], Field(max_length=16), Distinct]
     """Labels that may be disclosed with a hit."""
-    approvals: Annotated[tuple[Code, ...], Field(max_length=8), Distinct]
+    approvals: Annotated[tuple[Code, ...], Field(max_length=MAX_APPROVALS), Distinct]
     """People who must have approved, by role."""
     retention_days: Annotated[int, Field(ge=0, le=MAX_RETENTION_DAYS)]
     expires_in: Annotated[int, Field(ge=1, le=MAX_EXPIRES_IN)]
@@ -37,11 +39,17 @@ class Obligations(Part):
 
 
 def strictest(first: Obligations, *others: Obligations) -> Obligations:
-    """The obligations that satisfy all: what each permits, what any demands. Order follows `first`."""
+    """The obligations that satisfy all: what each permits, what any demands. Order follows `first`.
+
+    Raises `LimitExceeded` when all together demand more approvals than obligations can name.
+    """
     return reduce(_stricter, others, first)
 
 
 def _stricter(a: Obligations, b: Obligations) -> Obligations:
+    approvals = a.approvals + tuple(role for role in b.approvals if role not in a.approvals)
+    if len(approvals) > MAX_APPROVALS:
+        raise LimitExceeded("more approvals are demanded than obligations can name")
     return Obligations(
         modes=_both(a.modes, b.modes),
         engines=_both(a.engines, b.engines),
@@ -50,7 +58,7 @@ def _stricter(a: Obligations, b: Obligations) -> Obligations:
         suppress_below=max(a.suppress_below, b.suppress_below),
         round_to=max(a.round_to, b.round_to),
         labels=_both(a.labels, b.labels),
-        approvals=a.approvals + tuple(role for role in b.approvals if role not in a.approvals),
+        approvals=approvals,
         retention_days=min(a.retention_days, b.retention_days),
         expires_in=min(a.expires_in, b.expires_in),
     )

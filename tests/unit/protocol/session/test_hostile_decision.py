@@ -7,10 +7,17 @@ from typing import Any
 import pytest
 
 from tacita_protocol.crypto.digest import digest_of
-from tacita_protocol.errors import MalformedMessage, PeerViolation, ProofInvalid, ProtocolError, SignatureInvalid
+from tacita_protocol.errors import (
+    LimitExceeded,
+    MalformedMessage,
+    PeerViolation,
+    ProofInvalid,
+    ProtocolError,
+    SignatureInvalid,
+)
 from tacita_protocol.session import MessageKind, RequesterSession, ResponderSession, State
 from tacita_protocol.statements.match import SenderDecision
-from tacita_protocol.statements.obligations import strictest
+from tacita_protocol.statements.obligations import MAX_APPROVALS, strictest
 from tacita_protocol.statements.receipt import ReceiptStatus
 from tacita_protocol.statements.vocabulary import Mode, ResultTo, Role
 from tests.support.memory_broker import BANK, COUNT, NGO, NOW, OBLIGATIONS, POLICY, MemoryBroker, match_request
@@ -171,6 +178,19 @@ def test_a_denial_needs_its_entry_too() -> None:
     data = pair.broker.decide(pair.request, pair.broker.denial(pair.request), items={"decision": pair.grant.digest})
     with pytest.raises(ProofInvalid):
         pair.requester.receive(MessageKind.DECISION, data, NOW + 2)
+
+
+@pytest.mark.parametrize("role", ["requester", "responder"])
+def test_approvals_that_together_are_too_many_end_the_session(role: str) -> None:
+    """Each list is as long as a statement may have it; no statement can say both."""
+    theirs, others = (tuple(f"{whose}-{i}" for i in range(MAX_APPROVALS)) for whose in ("bank", "broker"))
+    demanding = SenderDecision(policy=POLICY, obligations=OBLIGATIONS.model_copy(update={"approvals": theirs}))
+    pair = SessionPair(request={"result_to": ResultTo.OWNER, "sender_decision": demanding})
+    take(pair.requester, MessageKind.REQUEST)
+    session: RequesterSession | ResponderSession = pair.requester if role == "requester" else pair.responder
+    with pytest.raises(LimitExceeded):
+        session.receive(MessageKind.DECISION, obliging(approvals=others)(pair), NOW + 2)
+    assert session.state is State.ABORTED
 
 
 # Lies about a match that tests the requester's set: its own node's demands travel in the request.
