@@ -20,6 +20,7 @@ from tacita_broker.services import Running, Services, build
 from tacita_node.background import Background, background
 from tacita_node.broker_link.inbox import run_inbox
 from tacita_node.broker_link.witness import run_witness
+from tacita_node.clock import Clock
 from tacita_node.config import NodeDirectory, Settings
 from tacita_node.data.imports import ImportOrder
 from tacita_node.data.service import Publication
@@ -32,6 +33,7 @@ from tacita_node.services import NodeServices, open_services
 from tacita_node.trust import install_trust
 from tacita_node.workers import ThreadWorkers
 from tacita_policies.bundle import Bundle
+from tacita_policies.decision import DecisionPoint
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.identifiers.kind import Kind
@@ -76,6 +78,10 @@ class Interceptor(httpx2.AsyncBaseTransport):
         return await self.on(request, lambda: self._inner.handle_async_request(request))
 
 
+def system_clock() -> int:
+    return int(time.time())
+
+
 @dataclass
 class Member:
     """One partner: its directory and identity, and while it runs its services."""
@@ -83,6 +89,9 @@ class Member:
     directory: NodeDirectory
     identity: Identity
     line: Interceptor
+    clock: Clock = system_clock
+    decision_point: DecisionPoint | None = None
+    """One that is shared with other nodes; without it the node starts its own."""
     services: NodeServices | None = None
     stopping: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -96,7 +105,7 @@ class Member:
         assert self.running.matches is not None
         return self.running.matches
 
-    async def start(self, *, jobs: bool = True) -> None:
+    async def start(self, *, jobs: bool = True, witness: bool = True) -> None:
         """Starts the node with its background tasks; without `jobs` it answers nothing by itself."""
         stack = AsyncExitStack()
         self.services = await stack.enter_async_context(
@@ -104,12 +113,13 @@ class Member:
                 self.directory,
                 Settings(workers=1),
                 self.identity,
-                clock=system_clock,
+                clock=self.clock,
                 transport=self.line,
+                decision_point=self.decision_point,
                 workers=ThreadWorkers(),
             )
         )
-        tasks: dict[str, Background] = {"witness": run_witness}
+        tasks: dict[str, Background] = {"witness": run_witness} if witness else {}
         if jobs:
             tasks |= {"jobs": run_jobs, "inbox": run_inbox, "delivery": run_delivery}
         await stack.enter_async_context(background(self.services, tasks))
@@ -294,10 +304,6 @@ async def _trust(
 async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
     stop.set()
     await task
-
-
-def system_clock() -> int:
-    return int(time.time())
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
