@@ -6,17 +6,23 @@ import pytest
 
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tacita_protocol.crypto.frames import Direction
+from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.psi.buckets import padded_count
+from tacita_protocol.statements.match import MatchRequest
+from tacita_protocol.statements.statement import Signed, sign_statement
 from tacita_sdk.node_api import MatchSummary
 from tests.support.evil_broker import FRAMES, GRANTS, EvilBroker, Lie
+from tests.support.memory_log import key_named
 from tests.support.simulated_federation import (
     ACCOUNTS,
+    BANK,
     SimulatedFederation,
     SimulatedMember,
     simulated_federation,
     until,
 )
 from tests.support.single_node import TestClock
+from tests.support.statements import PARTNER_CARD
 
 pytestmark = pytest.mark.anyio
 
@@ -257,6 +263,46 @@ async def test_a_broker_that_announces_a_used_grant_again(scene: Scene) -> None:
     await settled(federation.ngo, broker)
     assert await federation.ngo.summary(match) == before
     assert await federation.ngo.charged(match) == units
+
+
+ATTACKER = key_named("attacker")
+
+
+def card_in_the_name_of(partner: str) -> str:
+    """A partner's card with a key that the broker holds."""
+    changes = {"partner": partner, "signing_key": ATTACKER.verify_key.text}
+    return sign_statement(PARTNER_CARD.model_copy(update=changes), ATTACKER).envelope
+
+
+def question_in_the_name_of(partner: str, broker: EvilBroker) -> Signed[MatchRequest]:
+    """The question of the honest match from before, asked anew."""
+    assert broker.evil.earlier is not None
+    changes = {"requester": partner, "match": random_hex(16), "nonce": random_hex(16)}
+    return sign_statement(broker.evil.earlier.request.body.model_copy(update=changes), ATTACKER)
+
+
+async def test_a_broker_that_invents_a_partner(scene: Scene) -> None:
+    federation, broker = scene
+    broker.evil.lie = None
+    broker.cards["ghost-bank"] = card_in_the_name_of("ghost-bank")
+    request = question_in_the_name_of("ghost-bank", broker)
+    broker.desk.request("ghost-bank", request.envelope)
+    assert await said(federation.ngo, request.body.match) == ("refused", ["partner-not-confirmed"])
+    assert await federation.ngo.charged(request.body.match) == 0
+
+
+async def test_a_broker_that_swaps_a_partners_key(scene: Scene) -> None:
+    """The card that a person confirmed counts, not the one that the broker shows; the agreement is with the former."""
+    federation, broker = scene
+    broker.evil.lie = None
+    honest = broker.cards[BANK]
+    broker.cards[BANK] = card_in_the_name_of(BANK)
+    request = question_in_the_name_of(BANK, broker)
+    broker.desk.request(BANK, request.envelope)
+    assert await said(federation.ngo, request.body.match) == ("refused", ["partner-not-confirmed"])
+    assert await federation.ngo.charged(request.body.match) == 0
+    await federation.ngo.ended(request.body.match, closed=True)
+    broker.cards[BANK] = honest
 
 
 async def test_a_broker_that_allows_what_nobody_agreed_on(scene: Scene) -> None:
