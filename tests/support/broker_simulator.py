@@ -28,6 +28,7 @@ from tacita_protocol.api import (
     PartnerView,
     Problem,
     RevocationList,
+    RotationBody,
     StatementBody,
     TokenBody,
     TokenRequest,
@@ -213,7 +214,7 @@ class BrokerSimulator:
         try:
             verified = verify_request(parts, headers, resolve=self._resolver(parts.path, body), now=self.clock())
         except ProtocolError:
-            return Response(status_code=401)
+            return _json(Problem.of(401, "signature", "Unauthorized", "No."), 401)
         status, answer = self._answer(request.method, request.url.path, verified.keyid, body)
         if request.method != "GET":
             self.news()
@@ -253,6 +254,9 @@ class BrokerSimulator:
                 return 200, PartnerList(partners=tuple(views))
             case "GET", ["partners", partner] if partner in self.cards:
                 return 200, PartnerView(partner=partner, card=self.cards[partner], entry=None)
+            case "POST", ["rotations"]:
+                self.cards[sender] = parse_body(RotationBody, body).card
+                return 201, None
             case "GET", ["revocations"]:
                 return 200, RevocationList(revocations=(), next=0)
             case "PUT", ["datasets", dataset, epoch]:
