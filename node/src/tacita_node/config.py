@@ -27,6 +27,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 ENV_PREFIX = "TACITA_NODE_"
 DEFAULT_PORT = 8441
+TOKEN_DAYS = 90
+"""How long a token of the local API is good when nobody says otherwise."""
+MAX_TOKEN_DAYS = 366
 
 
 class Limits(BaseModel):

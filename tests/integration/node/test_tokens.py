@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tacita_node.access.roles import Role
-from tacita_node.access.tokens import DAY_SECONDS, DEFAULT_DAYS, TooManyTokens
+from tacita_node.access.tokens import DAY_SECONDS, TooManyTokens
 from tacita_node.cli import app
-from tacita_node.config import Limits
+from tacita_node.config import TOKEN_DAYS, Limits
 from tacita_node.storage import migrate
 from tests.support.broker_simulator import BrokerSimulator
 from tests.support.single_node import SingleNode, TestClock, running
@@ -37,7 +37,7 @@ async def test_a_token_ends_after_its_days(node: SingleNode) -> None:
     issued = await node.services.tokens.issue(Role.ANALYST, days=2)
     usual = await node.services.tokens.issue(Role.ANALYST)
     assert issued.expires == clock() + 2 * DAY_SECONDS
-    assert usual.expires == clock() + DEFAULT_DAYS * DAY_SECONDS
+    assert usual.expires == clock() + TOKEN_DAYS * DAY_SECONDS
     clock.now = issued.expires - 1
     assert await status(node, issued.secret) == 200
     clock.now = issued.expires

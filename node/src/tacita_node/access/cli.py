@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tacita_node.config import NodeDirectory
+from tacita_node.config import MAX_TOKEN_DAYS, TOKEN_DAYS, NodeDirectory
 from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tacita_node.access.tokens import ListedToken, Tokens
 
 MAX_NAME_CHARACTERS = 100
-DEFAULT_DAYS = 90
 
 T = TypeVar("T")
 
@@ -26,7 +25,7 @@ def token(
         list[str], typer.Option(help="analyst, approver, admin or auditor; repeat the option for several.")
     ],
     name: Annotated[str, typer.Option(help="Whose token it is, for the list.")] = "",
-    days: Annotated[int, typer.Option(help="For how many days it is good.", min=1, max=366)] = DEFAULT_DAYS,
+    days: Annotated[int, typer.Option(help="For how many days it is good.", min=1, max=MAX_TOKEN_DAYS)] = TOKEN_DAYS,
     as_json: AsJson = False,
 ) -> None:
     """Issue a token of the local API. It is shown this once; the node keeps a hash.

@@ -8,6 +8,7 @@ from sqlalchemy.engine import CursorResult
 from tacita_node.access.roles import Role
 from tacita_node.access.tables import ApiToken
 from tacita_node.clock import Clock
+from tacita_node.config import MAX_TOKEN_DAYS, TOKEN_DAYS
 from tacita_node.storage import Database
 from tacita_protocol.crypto.digest import constant_time_equal
 from tacita_protocol.crypto.encoding import b64u
@@ -19,9 +20,6 @@ TOKEN_CHARACTERS = 43
 """Of 32 bytes in unpadded base64url."""
 ID_BYTES = 8
 DAY_SECONDS = 24 * 3600
-DEFAULT_DAYS = 90
-"""How long a token is good when nobody says otherwise."""
-MAX_DAYS = 366
 
 
 class TooManyTokens(Exception):
@@ -64,10 +62,10 @@ class Tokens:
         self._clock = clock
         self._limit = limit
 
-    async def issue(self, *roles: Role, name: str = "", days: int = DEFAULT_DAYS) -> IssuedToken:
+    async def issue(self, *roles: Role, name: str = "", days: int = TOKEN_DAYS) -> IssuedToken:
         """A new token with these roles, good for `days` days. Raises `TooManyTokens`."""
-        if not roles or not 1 <= days <= MAX_DAYS:
-            raise ValueError(f"a token has at least one role and is good for 1 to {MAX_DAYS} days")
+        if not roles or not 1 <= days <= MAX_TOKEN_DAYS:
+            raise ValueError(f"a token has at least one role and is good for 1 to {MAX_TOKEN_DAYS} days")
         secret, now = b64u(random_bytes(TOKEN_BYTES)), self._clock()
         row = ApiToken(
             hash=hash_local_token(secret),
