@@ -44,6 +44,7 @@ from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDr
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
 
+BUNDLE = Bundle.load()
 URL = "https://broker.test:8440"
 PASSPHRASE = b"correct horse battery staple"
 BANK, NGO = "north-bank", "safe-harbour"
@@ -108,6 +109,10 @@ class Member:
     async def start(self, *, jobs: bool = True, witness: bool = True) -> None:
         """Starts the node with its background tasks; without `jobs` it answers nothing by itself."""
         stack = AsyncExitStack()
+        point = self.decision_point
+        if point is None:
+            point = EmbeddedDecisionPoint(BUNDLE)  # started by its first decision: its process takes a second
+            stack.push_async_callback(point.close)
         self.services = await stack.enter_async_context(
             open_services(
                 self.directory,
@@ -115,7 +120,7 @@ class Member:
                 self.identity,
                 clock=self.clock,
                 transport=self.line,
-                decision_point=self.decision_point,
+                decision_point=point,
                 workers=ThreadWorkers(),
             )
         )
@@ -237,7 +242,7 @@ async def match_federation(root: Path, **limits: int) -> AsyncIterator[MatchFede
         settings = await directory.create(new, PASSPHRASE)
         settings = settings.model_copy(update={"denial_closing_mean_seconds": 0.2, "abort_grace_seconds": 1, **limits})
         keys = directory.keys(PASSPHRASE)
-        broker = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load()), system_clock)
+        broker = build(directory, settings, keys, EmbeddedDecisionPoint(BUNDLE), system_clock)
         app = create_app(broker)
         app.state.running = await stack.enter_async_context(Running(broker))
         transport = httpx2.ASGITransport(app)

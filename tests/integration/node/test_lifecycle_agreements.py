@@ -101,7 +101,7 @@ async def test_a_revoked_agreement_covers_nothing_on_either_side(tmp_path: Path)
 async def test_whoever_revoked_refuses_though_the_broker_keeps_it_to_itself(tmp_path: Path) -> None:
     async with loaded_federation(tmp_path) as federation:
         fault = Fault(federation.ngo, "POST", "/v1/revocations", "down")
-        assert await revoke(federation.ngo) == (200, "revoked", False)
+        await federation.ngo.running.revocations.revoke_agreement((await only_agreement(federation.ngo))[0])
         summary = await federation.bank.ended(await federation.order())
         assert (summary.state, [reason.code for reason in summary.reasons]) == ("refused", ["no-agreement"])
         fault.repair()
@@ -115,7 +115,7 @@ async def test_a_signature_that_comes_after_the_offer_was_taken_back_changes_not
         agreement = (await bank.running.agreements.propose(draft)).body.agreement
         await read_to_the_end(federation, ngo)
         fault = Fault(bank, "POST", "/v1/revocations", "down")
-        assert await revoke(bank) == (200, "revoked", False)
+        await bank.running.revocations.revoke_agreement(agreement)
         assert (await ngo.running.agreements.sign(agreement)).state == "signed"
         await read_to_the_end(federation, bank)
         assert await only_agreement(bank) == (agreement, "revoked")

@@ -80,7 +80,7 @@ async def test_what_the_broker_takes_is_what_the_owner_signed(tmp_path: Path) ->
 async def test_a_broker_that_grants_all_the_same_gets_no_answer(tmp_path: Path) -> None:
     async with loaded_federation(tmp_path) as federation:
         fault = Fault(federation.ngo, "POST", "/v1/revocations", "down")
-        assert await withdraw(federation.ngo) == (200, False)
+        await federation.ngo.running.revocations.withdraw("accounts")
         summary = await federation.bank.ended(await federation.order())
         assert (summary.state, [reason.code for reason in summary.reasons]) == ("refused", ["no-such-dataset"])
         fault.repair()
@@ -92,10 +92,19 @@ async def test_a_broker_that_grants_all_the_same_gets_no_answer(tmp_path: Path) 
 async def test_an_answer_that_did_not_arrive_is_asked_for_again(tmp_path: Path, kind: str) -> None:
     async with loaded_federation(tmp_path, agreed=False) as federation:
         fault = Fault(federation.ngo, "POST", "/v1/revocations", kind)
-        assert await withdraw(federation.ngo) == (200, False)
-        assert len(await carried_out(federation)) == 1
+        await federation.ngo.running.revocations.withdraw("accounts")
+        await fault.seen.wait()
         fault.repair()
         await until(lambda: delivered(federation.ngo))
+        assert len(await carried_out(federation)) == 1
+
+
+async def test_the_owner_is_told_that_the_broker_has_not_heard_of_it(tmp_path: Path) -> None:
+    async with loaded_federation(tmp_path, agreed=False) as federation:
+        fault = Fault(federation.ngo, "POST", "/v1/revocations", "lost")
+        assert await withdraw(federation.ngo) == (200, False)
+        fault.repair()
+        assert await withdraw(federation.ngo) == (200, True)
         assert len(await carried_out(federation)) == 1
 
 
