@@ -12,68 +12,22 @@ import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.demo.federation import Federation, Member
+from deploy.demo.matches import Tally, match_all
 from deploy.demo.sample_data import REGION, SampleData, write_sample_data
 from tacita_sdk.errors import NodeUnreachable
-from tacita_sdk.node import Match, MatchResult, Node
+from tacita_sdk.node import Node
 from tacita_sdk.node_api import AgreementDraft, PublishOrder, TermDraft
 
 ROOT = Path(".demo")
 MARKER = ".made-by-tacita-demo"
 NOTICE = "Synthetic data, one machine, one operator runs every witness."
-MATCH_SECONDS = 240.0
 APPROVAL_SECONDS = 30.0
 INDEPENDENT_WITNESSES = ("witness-north", "witness-south")
 # A denial's closing entry comes at a random time, so that it looks like a match's; the demo does not wait long for it.
 ENVIRONMENT = {"TACITA_BROKER_DENIAL_CLOSING_MEAN_SECONDS": "2"}
-
-
-@dataclass
-class Tally:
-    """What the closing JSON line says."""
-
-    matches: int = 0
-    expected_hits: int = 0
-    hits: int = 0
-    false_hits: int = 0
-    missed_hits: int = 0
-    denied: int = 0
-    refused: int = 0
-    log_size: int = 0
-    verified: bool = False
-    unexpected: list[str] = field(default_factory=list)
-
-    def count_hits(self, result: MatchResult, planted: frozenset[int]) -> None:
-        """Compare the source lines of the hits with those where overlaps were planted."""
-        found = {hit.line for hit in result.hits}
-        self.matches += 1
-        self.expected_hits += len(planted)
-        self.hits += len(found)
-        self.false_hits += len(found - planted)
-        self.missed_hits += len(planted - found)
-
-    def summary(self) -> dict[str, int | bool]:
-        """The JSON line as a mapping."""
-        return {
-            "matches": self.matches,
-            "expected_hits": self.expected_hits,
-            "hits": self.hits,
-            "false_hits": self.false_hits,
-            "missed_hits": self.missed_hits,
-            "denied": self.denied,
-            "refused": self.refused,
-            "log_size": self.log_size,
-            "verified": self.verified,
-        }
-
-    @property
-    def as_promised(self) -> bool:
-        """Whether the demo showed what it set out to show."""
-        right = self.verified and self.denied == 1 and self.refused == 1 and self.hits > 0
-        return right and self.false_hits == 0 and self.missed_hits == 0 and not self.unexpected
 
 
 def main() -> int:
@@ -96,7 +50,7 @@ def main() -> int:
             _wait_until_ready(bank_node, ngo_node)
             _load(bank_node, ngo_node, data)
             _agree(bank_node, ngo_node, bank, ngo)
-            _match(bank_node, ngo_node, data, tally)
+            match_all(bank_node, ngo_node, data, tally)
         _verify(federation, (bank, ngo), tally)
         line = json.dumps(tally.summary())
         (ROOT / "summary.json").write_text(line + "\n", encoding="ascii")
@@ -168,8 +122,11 @@ def _load(bank: Node, ngo: Node, data: SampleData) -> None:
     imports = (
         (bank, data.customers, "customer-phones", "phone", "mobile"),
         (bank, data.customers, "customer-accounts", "account", "iban"),
+        (bank, data.customers, "customer-emails", "email", "email"),
         (ngo, data.hotline_phones, "hotline-phones", "phone", "number"),
         (ngo, data.reported_accounts, "reported-accounts", "account", "account"),
+        (ngo, data.suspect_phones, "suspects", "phone", "number"),
+        (ngo, data.advert_emails, "advert-emails", "email", "address"),
     )
     for node, file, dataset, kind, column in imports:
         report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=REGION)
@@ -177,8 +134,10 @@ def _load(bank: Node, ngo: Node, data: SampleData) -> None:
     for node, dataset, sensitivity, visible_to in (
         (bank, "customer-phones", "ordinary", "ngo"),
         (bank, "customer-accounts", "financial", "ngo"),
+        (bank, "customer-emails", "ordinary", "ngo"),
         (ngo, "hotline-phones", "possible-victim", "bank"),
         (ngo, "reported-accounts", "financial", "bank"),
+        (ngo, "suspects", "ordinary", "bank"),
     ):
         node.publish(dataset, PublishOrder(sensitivity=sensitivity, discoverable_by=(visible_to,)))
 
@@ -202,6 +161,22 @@ def _agree(bank: Node, ngo: Node, bank_member: Member, ngo_member: Member) -> No
             purposes=("victim-protection",),
             legal_bases=("gdpr-6-1-d",),
         ),
+        TermDraft(
+            owner=bank_member.partner,
+            dataset="customer-emails",
+            kind="email",
+            modes=("intersection", "cardinality"),
+            purposes=("victim-protection",),
+            legal_bases=("gdpr-6-1-d",),
+        ),
+        TermDraft(
+            owner=ngo_member.partner,
+            dataset="suspects",
+            kind="phone",
+            result_to=("owner",),
+            purposes=("payment-screening",),
+            legal_bases=("gdpr-6-1-f",),
+        ),
     )
     proposed = bank.propose_agreement(
         AgreementDraft(
@@ -222,53 +197,6 @@ def _agree(bank: Node, ngo: Node, bank_member: Member, ngo_member: Member) -> No
             raise SystemExit("The signed agreement did not come back.")
         time.sleep(0.1)
     print("\nBank and NGO confirmed each other's fingerprints and signed an agreement.")
-
-
-def _match(bank: Node, ngo: Node, data: SampleData, tally: Tally) -> None:
-    print("\nMatching:")
-    accounts = bank.match(
-        dataset="customer-accounts", with_="haven/reported-accounts", purpose="payment-screening",
-        basis="gdpr-6-1-f", case="AB-2026-114",
-    )  # fmt: skip
-    _report("The bank asks the NGO about accounts", accounts, data.customer_account_lines, tally)
-    phones = ngo.match(
-        dataset="hotline-phones", with_="albion-bank/customer-phones", purpose="victim-protection",
-        basis="gdpr-6-1-d", case="H-77",
-    )  # fmt: skip
-    _report("The NGO asks the bank about phones", phones, data.hotline_phone_lines, tally)
-    denied = bank.match(
-        dataset="customer-phones", with_="haven/hotline-phones", purpose="payment-screening", basis="gdpr-6-1-f",
-        case="AB-2026-115",
-    )  # fmt: skip
-    tally.denied += _report_no("The bank asks about the NGO's hotline numbers", denied, "denied", tally)
-    refused = ngo.match(
-        dataset="reported-accounts", with_="albion-bank/customer-accounts", purpose="victim-protection",
-        basis="gdpr-6-1-d", case="H-78",
-    )  # fmt: skip
-    tally.refused += _report_no("The NGO asks about accounts, which no agreement covers", refused, "refused", tally)
-
-
-def _report(title: str, match: Match, planted: frozenset[int], tally: Tally) -> None:
-    started = time.monotonic()
-    result = match.wait(timeout=MATCH_SECONDS, closed=True)
-    if result.summary.state != "closed":
-        reasons = " ".join(reason.message for reason in result.summary.reasons)
-        tally.unexpected.append(f"{title}: {result.summary.state}. {reasons}")
-    tally.count_hits(result, planted)
-    print(f"  {title}: planted {len(planted)}, found {len(result.hits)} ({time.monotonic() - started:.1f} s)")
-    for hit in result.hits[:2]:
-        print(f"    line {hit.line}: {hit.value}")
-
-
-def _report_no(title: str, match: Match, expected: str, tally: Tally) -> int:
-    summary = match.wait(timeout=MATCH_SECONDS, closed=True).summary
-    print(f"  {title}: {summary.state}.")
-    for reason in summary.reasons:
-        print(f"    {reason.message}")
-    if summary.state != expected:
-        tally.unexpected.append(f"{title}: {summary.state}, expected {expected}")
-        return 0
-    return 1
 
 
 def _verify(federation: Federation, members: tuple[Member, ...], tally: Tally) -> None:
