@@ -19,7 +19,7 @@ from tacita_broker.log.store import queue_entry
 from tacita_broker.partners.enrolment import Enrolment, card_reference, check_keys_free
 from tacita_broker.partners.service import KnownPartner
 from tacita_broker.partners.tables import PartnerRow, PastKeyRow
-from tacita_broker.problems import conflict, refused, too_many
+from tacita_broker.problems import conflict, too_many
 from tacita_broker.storage import Database
 from tacita_protocol.api import RotationBody
 from tacita_protocol.statements.partner import PartnerCard
@@ -28,8 +28,6 @@ from tacita_protocol.statements.statement import Signed
 from tacita_protocol.tlog.entry import build_card_entry
 
 DAY = 24 * 3600
-_KEYS = {"signing_key", "sealing_key", "issued"}
-"""What a rotation changes of a card."""
 
 
 class Rotations:
@@ -48,12 +46,10 @@ class Rotations:
         """Put the new card in force. The caller has signed the request with the old key.
 
         Raises `ProtocolError`; `ProblemError`: 409 when one of the keys is or was a partner's, or the card was replaced
-        meanwhile, 422 when the card changes more than keys, 429 for too many rotations.
+        meanwhile, 429 for too many rotations.
         """
         card = self._enrolment.presented_card(body.card)
         rotation = verify_rotation(body.rotation, old=caller.card, new=card)
-        if _without_keys(card.body) != _without_keys(caller.card.body):
-            raise refused("card-differs", "A rotation changes the keys of a card and nothing else.")
         async with self._database.write() as session:
             row = await session.get_one(PartnerRow, caller.partner)
             if row.card != caller.card.envelope:
@@ -94,7 +90,3 @@ class Rotations:
         count = (await session.execute(select(func.count()).where(*recent))).scalar_one()
         if count >= self._limits.rotations_per_day:
             raise too_many("too-many-rotations", "This partner has replaced its keys too often today.")
-
-
-def _without_keys(card: PartnerCard) -> dict[str, object]:
-    return card.model_dump(exclude=_KEYS)

@@ -10,6 +10,9 @@ from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Signed, Statement, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import HexDigest, PartnerId, UnixTime
 
+REPLACED = frozenset({"signing_key", "sealing_key", "issued"})
+"""The fields in which the new card differs from the old one."""
+
 
 class KeyRotation(Statement):
     """Signed by the old *and* the new signing key. Others use the new card only after confirming it, like the first."""
@@ -38,13 +41,10 @@ def verify_rotation(
     Raises `MalformedMessage`, `LimitExceeded`, `SignatureInvalid`, or `PeerViolation` with the name of the field.
     """
     before, after = old.body, new.body
-    # 1. Only keys and descriptions change: who it is, what it is and its witness stay.
-    if after.partner != before.partner:
-        raise PeerViolation("a rotation does not change the partner", field="partner")
-    if after.kind is not before.kind:
-        raise PeerViolation("a rotation does not change the kind of partner", field="kind")
-    if after.witness_key != before.witness_key:
-        raise PeerViolation("a rotation does not change the witness key", field="witness_key")
+    # 1. Only the keys that a partner speaks with change: people confirmed the rest, and its witness stays.
+    for field in PartnerCard.model_fields:
+        if field not in REPLACED and getattr(before, field) != getattr(after, field):
+            raise PeerViolation("a rotation changes the keys of a card and nothing else", field=field)
     # 2. Both keys are new.
     if after.signing_key == before.signing_key:
         raise PeerViolation("the new signing key is the old one", field="signing_key")

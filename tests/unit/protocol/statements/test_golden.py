@@ -18,7 +18,9 @@ from tests.support.statements import DATASET_CARD, GRANT, MATCH_REQUEST
 def types_of_statements() -> Iterator[type[Statement]]:
     for module in pkgutil.iter_modules(statements.__path__, f"{statements.__name__}."):
         importlib.import_module(module.name)
-    yield from Statement.__subclasses__()
+    for cls in Statement.__subclasses__():
+        if cls.__module__.startswith(statements.__name__):  # a node's own kinds are not part of the wire
+            yield cls
 
 
 def test_every_type_has_a_golden_file() -> None:

@@ -52,6 +52,13 @@ CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "another partner": ({"partner": "second-bank"}, "partner"),
     "another kind": ({"kind": PartnerKind.NGO}, "kind"),
     "another witness": ({"witness_key": key_named("witness/2").verify_key.text}, "witness_key"),
+    "another name": ({"name": "Second Bank"}, "name"),
+    "another country": ({"jurisdictions": ("FR",)}, "jurisdictions"),
+    "another legal person": (
+        {"legal_entity": PARTNER_CARD.legal_entity.model_copy(update={"name": "Somebody else"})},
+        "legal_entity",
+    ),
+    "another contact": ({"contact": "somebody else"}, "contact"),
     "the same signing key": ({"signing_key": PARTNER_CARD.signing_key}, "signing_key"),
     "the same sealing key": ({"sealing_key": PARTNER_CARD.sealing_key}, "sealing_key"),
 }
