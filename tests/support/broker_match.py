@@ -33,6 +33,7 @@ def dataset_card(
     dataset: str = DATASET,
     engines: tuple[str, ...] = ("ecdh",),
     seen_by: tuple[PartnerKind, ...] = tuple(PartnerKind),
+    padded_size: int = 1024,
 ) -> Signed[DatasetCard]:
     """A card of one epoch of a dataset of accounts."""
     card = DatasetCard(
@@ -41,7 +42,7 @@ def dataset_card(
         kind=Kind.ACCOUNT,
         normaliser=NORMALISER,
         epoch=epoch,
-        padded_size=1024,
+        padded_size=padded_size,
         commitment=digest_of(b"commitment"),
         engines=engines,
         online=None,

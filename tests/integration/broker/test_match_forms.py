@@ -15,6 +15,7 @@ from tacita_protocol.crypto import dsse
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.jcs import canonical_json
 from tacita_protocol.crypto.keys import VerifyKey
+from tacita_protocol.psi.partition import bin_size
 from tacita_protocol.statements.grant import Denial
 from tacita_protocol.statements.match import MatchRequest, SenderDecision
 from tacita_protocol.statements.statement import payload_of, payload_type, verify_statement
@@ -70,8 +71,8 @@ def test_every_form_runs_to_its_closing(tmp_path: Path, form: dict[str, Any], un
         async with broker_at(tmp_path, policy=permissive()) as harness:
             bank, ngo = await federation(harness)
             match = await requested(harness, bank, ngo, **form)
-            assert await units_of(harness, match) == units
             await match.run_to_open()
+            assert await units_of(harness, match) == units
             assert match.grant is not None
             grant = match.grant.body
             # Counts go by who asked, whoever learns; the requester's own decision binds as the policy does.
@@ -85,9 +86,9 @@ def test_every_form_runs_to_its_closing(tmp_path: Path, form: dict[str, Any], un
     asyncio.run(run())
 
 
-async def offering(ngo: Partner, *engines: str) -> None:
+async def offering(ngo: Partner, *engines: str, padded_size: int = 1024) -> None:
     """The NGO publishes a second epoch, which its node answers by these engines."""
-    card = dataset_card(ngo, epoch=2, engines=engines)
+    card = dataset_card(ngo, epoch=2, engines=engines, padded_size=padded_size)
     answer = await ngo.put(f"/v1/datasets/{DATASET}/2", StatementBody(envelope=card.envelope))
     assert answer.status_code == 201, answer.text
 
@@ -108,6 +109,26 @@ def test_the_engine_is_the_requesters_first_that_fits(
             await offering(ngo, *offered)
             match = await requested(harness, bank, ngo, epoch=2, engines=engines, **form)
             assert (await match.granted()).body.engine == granted
+
+    asyncio.run(run())
+
+
+def test_the_policy_hears_what_could_be_evaluated(tmp_path: Path) -> None:
+    """64 elements against 2^26 are cut into 128 partitions, and what fills those up can be evaluated too."""
+
+    async def run() -> None:
+        policy = permissive()
+        async with broker_at(tmp_path, policy=policy) as harness:
+            bank, ngo = await federation(harness)
+            await offering(ngo, "ecdh", padded_size=2**26)
+            large = await requested(harness, bank, ngo, epoch=2)
+            await large.granted()
+            assert await units_of(harness, large) == 128 * bin_size(128, 128)
+            denied = await requested(harness, bank, ngo, epoch=2, **CARDINALITY)
+            assert await reasons_of(harness, denied) == ["too-many-for-engine"]
+            assert await units_of(harness, denied) == 0
+            await (await requested(harness, bank, ngo, epoch=2)).until(MatchState.GRANTED)
+            assert policy.asked[-1].history.units_30d == 128 * bin_size(128, 128)
 
     asyncio.run(run())
 

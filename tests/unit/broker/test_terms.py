@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tacita_broker.matches.terms import Terms, runs_asked, terms_of
+from tacita_broker.matches.terms import Terms, terms_of
+from tacita_protocol.psi.partition import bin_size
+from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest, SenderDecision
 from tacita_protocol.statements.obligations import MAX_APPROVALS, Obligations
 from tacita_protocol.statements.reason import Reason
@@ -118,9 +120,41 @@ def test_the_stricter_of_both_obligations_hold() -> None:
     assert (left.expires_in, left.round_to, left.suppress_below, left.retention_days) == (60, 10, 6, 1)
 
 
-@pytest.mark.parametrize(
-    ("result_to", "evaluated"),
-    [(ResultTo.REQUESTER, [128]), (ResultTo.OWNER, [1024]), (ResultTo.BOTH, [1024, 128])],
-)
-def test_what_the_receivers_can_evaluate(result_to: ResultTo, evaluated: list[int]) -> None:
-    assert [run.receiver_count for run in runs_asked(asking(result_to), CARD)] == evaluated
+LARGEST = 2**26
+PARTS = 128
+"""Of the largest set that a statement can declare, with `ecdh`."""
+
+UNITS: dict[str, tuple[MatchRequest, int, int]] = {
+    "to the requester": (asking(), 1024, 128),
+    "to the owner": (asking(ResultTo.OWNER), 1024, 1024),
+    "to both": (asking(ResultTo.BOTH), 1024, 1024 + 128),
+    "in partitions, each filled up": (asking(engines=("ecdh",)), LARGEST, PARTS * bin_size(128, PARTS)),
+    "with an engine that is never cut": (asking(engines=("oprf",)), LARGEST, 128),
+    "a number": (asking(mode=Mode.CARDINALITY), 2**20, 128),
+}
+
+
+def sized(size: int) -> DatasetCard:
+    return CARD.model_copy(update={"padded_size": size})
+
+
+@pytest.mark.parametrize(("request_", "size", "units"), UNITS.values(), ids=UNITS.keys())
+def test_what_the_receivers_can_evaluate(request_: MatchRequest, size: int, units: int) -> None:
+    terms = terms_of(request_, sized(size), narrowed(max_elements=LARGEST))
+    assert isinstance(terms, Terms)
+    assert terms.units == units
+
+
+def test_the_fill_of_partitions_counts_against_the_limit() -> None:
+    evaluated = PARTS * bin_size(128, PARTS)
+    assert evaluated > 128
+    assert isinstance(terms_of(asking(), sized(LARGEST), narrowed(max_elements=evaluated)), Terms)
+    reason = terms_of(asking(), sized(LARGEST), narrowed(max_elements=evaluated - 1))
+    assert isinstance(reason, Reason)
+    assert reason.code == "too-many-elements"
+
+
+def test_what_every_node_would_refuse_is_not_granted() -> None:
+    reason = terms_of(asking(mode=Mode.CARDINALITY), sized(2**20 + 1), narrowed(max_elements=LARGEST))
+    assert isinstance(reason, Reason)
+    assert reason.code == "too-many-for-engine"

@@ -14,7 +14,6 @@ from tacita_broker.catalogue.service import CatalogueService
 from tacita_broker.config import Settings
 from tacita_broker.log.service import LogService
 from tacita_broker.matches.tables import MatchRow, cardinality_key
-from tacita_broker.matches.terms import runs_asked
 from tacita_broker.partners.service import KnownPartner, PartnerService
 from tacita_broker.problems import conflict, not_found, refused, too_many
 from tacita_broker.storage import Database
@@ -68,7 +67,7 @@ class Admission:
                     raise conflict("match-exists", "Another request has this match id.")
                 return PromiseBody(promise=known.promise), False
             self._log.require_trust()
-            card = await self._check(session, caller, request.body, offered)
+            await self._check(session, caller, request.body, offered)
             now = self._clock()
             promise = sign_statement(
                 Promise(match=request.body.match, request=request.digest, broker=self._settings.broker, issued=now),
@@ -81,7 +80,7 @@ class Admission:
                     responder=request.body.responder,
                     state=MatchState.REQUESTED.value,
                     received=now,
-                    units=sum(run.receiver_count for run in runs_asked(request.body, card)),
+                    units=0,
                     cardinality_of=_cardinality_of(request.body),
                     request=request.envelope,
                     promise=promise.envelope,
@@ -91,8 +90,7 @@ class Admission:
 
     async def _check(
         self, session: AsyncSession, caller: KnownPartner, request: MatchRequest, card: Signed[DatasetCard] | None
-    ) -> DatasetCard:
-        """The card of the dataset that is asked about."""
+    ) -> None:
         self._check_times(request)
         if card is None or not await self._catalogue.still_offered_in(session, card.body):
             raise not_found()
@@ -107,7 +105,6 @@ class Admission:
         )
         if (await session.execute(unfinished)).scalar_one() >= self._settings.open_matches_per_partner:
             raise too_many("too-many-matches", "This partner has too many matches that are not closed.")
-        return card.body
 
     def _check_times(self, request: MatchRequest) -> None:
         now, skew = self._clock(), self._settings.clock_skew_seconds

@@ -11,7 +11,7 @@ from tacita_broker.catalogue.service import CatalogueService
 from tacita_broker.config import Settings
 from tacita_broker.log.store import queue_entry
 from tacita_broker.matches.tables import MatchRow, cardinality_key, opening_reference
-from tacita_broker.matches.terms import terms_of
+from tacita_broker.matches.terms import Terms, terms_of
 from tacita_broker.partners.service import PartnerService
 from tacita_broker.storage import Database
 from tacita_policies.decision import Decision, DecisionPoint, Entrypoint
@@ -70,14 +70,14 @@ class DecisionMaker:
         verdict: Decision | None = None
         if asked is not None:
             verdict = await self._point.decide(Entrypoint.BROKER_MATCH, asked)
-        statement: Signed[Grant] | Signed[Denial]
         if verdict is None or card is None:
-            statement = self._denial(request, (_GONE,))
+            await self._store(match, request, self._denial(request, (_GONE,)))
         elif not verdict.allow:
-            statement = self._denial(request, verdict.reasons)
+            await self._store(match, request, self._denial(request, verdict.reasons))
+        elif isinstance(terms := terms_of(request.body, card.body, verdict.obligations), Reason):
+            await self._store(match, request, self._denial(request, (terms,)))
         else:
-            statement = self._granted(request, card.body, verdict)
-        await self._store(match, request, statement)
+            await self._store(match, request, self._grant(request, card.body, terms), units=terms.units)
 
     async def _input(
         self, session: AsyncSession, request: Signed[MatchRequest], card: Signed[DatasetCard]
@@ -117,14 +117,8 @@ class DecisionMaker:
             time=now,
         )
 
-    def _granted(
-        self, request: Signed[MatchRequest], card: DatasetCard, verdict: Decision
-    ) -> Signed[Grant] | Signed[Denial]:
-        """A grant, unless what is permitted leaves no way to carry it out."""
+    def _grant(self, request: Signed[MatchRequest], card: DatasetCard, terms: Terms) -> Signed[Grant]:
         body = request.body
-        terms = terms_of(body, card, verdict.obligations)
-        if isinstance(terms, Reason):
-            return self._denial(request, (terms,))
         now = self._clock()
         finish = now + min(terms.obligations.expires_in, self._settings.match_seconds)
         grant = Grant(
@@ -154,7 +148,9 @@ class DecisionMaker:
         )
         return sign_statement(denial, self._key)
 
-    async def _store(self, match: str, request: Signed[MatchRequest], decision: Signed[Grant] | Signed[Denial]) -> None:
+    async def _store(
+        self, match: str, request: Signed[MatchRequest], decision: Signed[Grant] | Signed[Denial], *, units: int = 0
+    ) -> None:
         now = self._clock()
         # No regulator holds a key in this version, so there is no sealed record: the digest of random bytes keeps the
         # entry's form, and nobody can tell it from that of a record.
@@ -164,7 +160,7 @@ class DecisionMaker:
             row = await session.get(MatchRow, match)
             if row is None or row.state != MatchState.REQUESTED.value or row.decision is not None:
                 return
-            row.granted = isinstance(decision.body, Grant)
+            row.granted, row.units = isinstance(decision.body, Grant), units
             row.decision = decision.envelope
             row.opening_disclosures = json.dumps(built.disclosures)
             parties = (row.requester, row.responder)

@@ -22,7 +22,7 @@ class MatchRow(Base):
     state: Mapped[str] = mapped_column(Text)
     received: Mapped[int]
     units: Mapped[int]
-    """What the receivers can evaluate: the sum of their padded counts over the runs."""
+    """Elements that the receivers of all runs could evaluate, once it is granted; before that 0."""
     cardinality_of: Mapped[str | None] = mapped_column(Text)
     """The dataset's epoch (`cardinality_key`) in mode cardinality, whose answers policies count; else null."""
     deadline: Mapped[int | None]

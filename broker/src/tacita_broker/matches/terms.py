@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from tacita_protocol.errors import LimitExceeded
-from tacita_protocol.psi.engines import negotiate, serves
-from tacita_protocol.session.runs import Run, runs_of
+from tacita_protocol.psi.engines import CAPACITIES, negotiate, serves
+from tacita_protocol.psi.partition import partitions_for
+from tacita_protocol.session.runs import evaluated, runs_of
 from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.obligations import Obligations, strictest
@@ -22,21 +23,24 @@ _NO_ENGINE = Reason(
     code="no-common-engine",
     message="None of the matching methods in the request is offered for this dataset and permitted here.",
 )
+_CANNOT_TAKE = Reason(
+    code="too-many-for-engine",
+    message="The matching method cannot take sets of this size for a result of this form.",
+)
 _TOO_LARGE = Reason(code="too-many-elements", message="The match has more elements than are permitted in one match.")
 _NOT_APPROVED = Reason(code="not-approved", message="The match needs an approval that this version cannot show.")
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a grant says about how: one engine, and the obligations of all who decided so far."""
+    """What a grant says about how: one engine, and the obligations of all who decided so far.
+
+    `units`: elements that the receivers of all runs could evaluate, the fill of partitions included.
+    """
 
     engine: str
     obligations: Obligations
-
-
-def runs_asked(request: MatchRequest, card: DatasetCard) -> tuple[Run, ...]:
-    """The runs of the match that the request asks for, with padded counts."""
-    return runs_of(request.result_to, requester_count=request.padded_count, responder_count=card.padded_size)
+    units: int
 
 
 def terms_of(request: MatchRequest, card: DatasetCard, permitted: Obligations) -> Terms | Reason:
@@ -60,8 +64,14 @@ def terms_of(request: MatchRequest, card: DatasetCard, permitted: Obligations) -
     )
     if engine is None:
         return _NO_ENGINE
-    if max(run.receiver_count for run in runs_asked(request, card)) > obligations.max_elements:
+    counts = {"requester_count": request.padded_count, "responder_count": card.padded_size}
+    try:
+        partitions = partitions_for(CAPACITIES[engine], request.mode, **counts)
+    except LimitExceeded:
+        return _CANNOT_TAKE
+    units = [evaluated(run, partitions) for run in runs_of(request.result_to, **counts)]
+    if max(units) > obligations.max_elements:
         return _TOO_LARGE
     if obligations.approvals:
         return _NOT_APPROVED
-    return Terms(engine, obligations)
+    return Terms(engine, obligations, sum(units))

@@ -130,25 +130,8 @@ class RunParameters:
             raise ValueError(f"chunks are between 1 and {MAX_CHUNKS}")
 
 
-class Engine(Protocol):
-    """One way to match. The receiver learns which of its tokens the sender holds too, or how many, and the sender
-    nothing."""
-
-    @property
-    def name(self) -> str:
-        """The name in statements."""
-
-    @property
-    def version(self) -> str:
-        """The version of its messages; both sides need the same."""
-
-    @property
-    def security(self) -> Security:
-        """Against what a peer it protects."""
-
-    @property
-    def modes(self) -> frozenset[Mode]:
-        """What the receiver can be let to learn."""
+class Capacity(Protocol):
+    """How much an engine takes at once: part of what its name stands for, since the partitions follow from it."""
 
     @property
     def partitionable(self) -> frozenset[Mode]:
@@ -157,6 +140,28 @@ class Engine(Protocol):
     @property
     def max_elements(self) -> int:
         """Most elements of one side in one partition, after padding."""
+
+
+class Engine(Capacity, Protocol):
+    """One way to match. The receiver learns which of its tokens the sender holds too, or how many, and the sender
+    nothing."""
+
+    @property
+    def name(self) -> str:
+        """The name in statements. It stands for its messages, its binding of tokens and its capacity: an engine in
+        which one of these changes takes another name."""
+
+    @property
+    def version(self) -> str:
+        """The version of this implementation, for people: nothing is decided by it, and no peer hears it."""
+
+    @property
+    def security(self) -> Security:
+        """Against what a peer it protects."""
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """What the receiver can be let to learn."""
 
     def receive(self, tokens: Tokens, p: RunParameters) -> Generator[Action, Any, Found]:
         """The receiver's side."""

@@ -1,16 +1,17 @@
-"""The engines by name: which of them this version runs, and what each can serve.
+"""The engines by name: which of them this version runs, what each can serve, and how much each takes at once.
 
 Only `engine_named` loads an engine's library; who merely negotiates needs none.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
 from typing import Final
 
 from tacita_protocol.errors import MalformedMessage
-from tacita_protocol.psi.engine import Engine
-from tacita_protocol.statements.vocabulary import Mode, ResultTo
+from tacita_protocol.psi.engine import Capacity, Engine
+from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Mode, ResultTo
 
 ENGINE_NAMES = ("ecdh",)
 """What this version runs, best first."""
@@ -25,6 +26,25 @@ SERVES: Final[Mapping[str, frozenset[tuple[Mode, ResultTo]]]] = MappingProxyType
     }
 )
 """What each engine of the protocol can serve, whether or not this version runs it: partners may run others."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The capacity of an engine that this version may not have."""
+
+    max_elements: int
+    partitionable: frozenset[Mode]
+
+
+CAPACITIES: Final[Mapping[str, Capacity]] = MappingProxyType(
+    {
+        "vole": _Known(2**20, frozenset({Mode.INTERSECTION})),
+        "ecdh": _Known(2**20, frozenset({Mode.INTERSECTION})),
+        "oprf": _Known(MAX_ELEMENTS, frozenset()),
+    }
+)
+"""How much each engine of `SERVES` takes at once: who grants one that it does not run knows by this what a receiver
+could evaluate."""
 
 
 def serves(engine: str, mode: Mode, result_to: ResultTo) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tacita_protocol.errors import LimitExceeded, PeerViolation
 from tacita_protocol.identifiers.token import Tokens
-from tacita_protocol.psi.engine import Engine, Mode, RunParameters, Task
+from tacita_protocol.psi.engine import Capacity, Mode, RunParameters, Task
 from tacita_protocol.statements.vocabulary import MAX_PARTITIONS
 
 MAX_TASK_TOKENS = 2**17
@@ -63,10 +63,10 @@ def bin_size(count: int, partitions: int) -> int:
     return size
 
 
-def partitions_for(engine: Engine, mode: Mode, *, requester_count: int, responder_count: int) -> int:
+def partitions_for(engine: Capacity, mode: Mode, *, requester_count: int, responder_count: int) -> int:
     """Into how many partitions the runs of a match are cut: the smallest power of two whose bins the engine takes.
 
-    An engine's `max_elements` is therefore part of its version, like its messages.
+    An engine, or what `psi.engines.CAPACITIES` says of one.
 
     Raises:
         LimitExceeded: more elements than the engine takes in this mode.
@@ -82,7 +82,7 @@ def partitions_for(engine: Engine, mode: Mode, *, requester_count: int, responde
 
 
 def check_partitions(
-    engine: Engine, mode: Mode, partitions: int, *, requester_count: int, responder_count: int
+    engine: Capacity, mode: Mode, partitions: int, *, requester_count: int, responder_count: int
 ) -> None:
     """The number of partitions in the peer's acceptance is the one that follows from the counts.
 

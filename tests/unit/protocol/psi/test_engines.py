@@ -1,10 +1,13 @@
 """Which engine a match gets: the requester's first that the card offers, everybody permits, and that can serve it."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tacita_protocol.psi.engines import ENGINE_NAMES, SERVES, engine_named, negotiate, serves
+from tacita_protocol.psi.engines import CAPACITIES, ENGINE_NAMES, SERVES, engine_named, negotiate, serves
 from tacita_protocol.statements.vocabulary import Mode, ResultTo
 
 ALL = ("vole", "ecdh", "oprf")
@@ -58,3 +61,17 @@ def test_whatever_is_chosen_fits_and_nothing_before_it_does(
 @pytest.mark.parametrize("name", ENGINE_NAMES)
 def test_the_table_agrees_with_the_engines_of_this_version(name: str) -> None:
     assert {mode for mode, _ in SERVES[name]} == engine_named(name).modes
+    engine, known = engine_named(name), CAPACITIES[name]
+    assert (known.max_elements, known.partitionable) == (engine.max_elements, engine.partitionable)
+
+
+def test_of_every_engine_it_is_known_how_much_it_takes() -> None:
+    assert CAPACITIES.keys() == SERVES.keys()
+    for name, capacity in CAPACITIES.items():
+        assert capacity.partitionable <= {mode for mode, _ in SERVES[name]}
+
+
+def test_who_only_names_engines_loads_no_library() -> None:
+    """A broker, which grants engines without running them."""
+    script = "import sys, tacita_protocol.psi.engines, tacita_protocol.session; sys.exit('private_set_intersection' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
