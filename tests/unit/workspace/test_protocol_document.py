@@ -10,7 +10,7 @@ from tacita_protocol.api import MatchState
 from tacita_protocol.crypto.frames import FRAME_OVERHEAD, MAX_FRAME_PLAINTEXT, Direction, FrameSealer
 from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import RunParameters
-from tacita_protocol.psi.engines import ENGINE_NAMES, SERVES, engine_named
+from tacita_protocol.psi.engines import CAPACITIES, ENGINE_NAMES, SERVES, engine_named
 from tacita_protocol.psi.openmined import POINT_SIZE
 from tacita_protocol.psi.partition import bin_size, partitions_for
 from tacita_protocol.session import MessageKind, State
@@ -68,6 +68,8 @@ def test_every_engine_has_its_row() -> None:
         assert SERVES[name] == {
             (mode, ResultTo(side)) for mode, text in sides.items() for side in text.split(", ") if side != "nobody"
         }
+        assert numbers(row[5]) == [CAPACITIES[name].max_elements]
+        assert {mode for mode in Mode if f"larger {mode.value}s are cut" in row[5]} == CAPACITIES[name].partitionable
         assert (row[1] == "yes") == (name in ENGINE_NAMES)
         if name in ENGINE_NAMES:
             assert row[4] == engine_named(name).security.value
