@@ -47,19 +47,20 @@ async def test_a_node_that_restarts_in_the_middle_aborts_with_a_receipt(
         assert row.units == 64  # the engine had been let loose on the bank's book
 
 
-async def test_a_first_result_is_destroyed_when_the_second_run_is_aborted(tmp_path: Path) -> None:
+async def test_a_first_result_is_not_looked_at_before_the_second_run_has_ended(tmp_path: Path) -> None:
     async with loaded_federation(tmp_path) as federation:
         bank, ngo = federation.bank, federation.ngo
-        match_kept = hold_after_first_result(ngo)
+        second_run = hold_second_run(ngo)
         match = await federation.order(result_to="both", sensitivity="financial")
-        await match_kept.wait()
-        assert await ngo.running.blobs.names("results") == [match]
+        await second_run.wait()
         await bank.stop()
         await bank.start()
         ngo.line.on = None
         left = await ngo.ended(match)
         assert (left.state, left.hits) == ("aborted", None)
-        assert await ngo.running.blobs.names("results") == []
+        row = await find(ngo, match)
+        assert row is not None
+        assert (row.hits_sealed, await ngo.running.blobs.names("results")) == (None, [])
 
 
 async def test_a_result_that_a_crash_took_is_called_lost_and_nothing_else_changes(tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ async def test_a_set_that_is_tested_needs_an_agreement(tmp_path: Path) -> None:
         assert (refused.value.status, "No agreement" in refused.value.detail) == (403, True)
 
 
-def hold_after_first_result(owner: Member) -> asyncio.Event:
+def hold_second_run(owner: Member) -> asyncio.Event:
     """Of a match in which both learn, the owner's frames of the second run never get out. Set when that is reached."""
     reached = asyncio.Event()
 

@@ -9,7 +9,8 @@ import pytest
 from tacita_node.problems import ProblemError
 from tacita_protocol.api import LoggedClosing, LoggedDecision, MatchView
 from tests.support.lying_broker import lying, unwitnessed, with_decision
-from tests.support.match_federation import Send, loaded_federation
+from tests.support.match_federation import Send, loaded_federation, until
+from tests.support.match_steps import find
 
 pytestmark = pytest.mark.anyio
 
@@ -92,12 +93,18 @@ async def test_no_hit_is_shown_before_the_closing_is_proven(tmp_path: Path) -> N
 
         bank.line.on = hide_the_closing
         match = await federation.order()
+
+        async def looked() -> bool:
+            row = await find(bank, match)
+            return row is not None and row.hits_sealed is not None
+
         await federation.ngo.ended(match)
         summary = await bank.matches.match(match)
         assert (summary.state, summary.closed, summary.hits) == ("closing", False, None)
         with pytest.raises(ProblemError) as refused:
             await bank.matches.hits(match)
         assert refused.value.status == 409
+        await until(looked)
         await bank.stop()
         bank.line.on = None
         await bank.start()

@@ -73,6 +73,7 @@ class MatchClosing:
             row = await self._row()
             try:
                 delivered = delivered or await deliver(row, self._services.broker)
+                self._signals.delivered.set()
                 view = await self._services.broker.match(self._match)
                 if view.closing is not None:
                     await self._close(row, view, view.closing)
@@ -134,6 +135,9 @@ class MatchClosing:
         )
         # 3. The closing holds, in itself and in the log. Only then anything is released.
         verified = verify_closing(data, context=context, facts=facts, now=self._services.clock())
+        # 4. What was found is kept by now, or never will be.
+        await self._signals.looked.wait()
+        row = await self._row()
         release = verified.may_release and row.hits_sealed is not None
         if not release:
             await self._results.discard(row.match)

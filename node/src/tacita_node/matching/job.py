@@ -4,8 +4,8 @@ A job runs from the first statement to its own signed receipt. Delivering that a
 needs no keys and survives a restart. Whatever goes wrong before ends in one place, `MatchJob.run`: the session signs an
 aborted receipt, which is kept together with the state and its reason.
 
-A silent hit is looked at only after this side's completed receipt is durable and posted, so that neither its content
-nor the time at which it comes depends on what was found.
+What was found is looked at only after this side's receipt is durable and delivered, and beside the wait for the
+closing: so nothing that the other side or the broker sees, and no time at which it comes, depends on the result.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ import structlog
 
 from tacita_node.data.epochs import EpochSnapshot
 from tacita_node.matching.driver import Drive
-from tacita_node.matching.endings import CANCELLED, DEADLINE, PEER_ENDED, RESULT_LOST, BrokerDeviated, ending_of
-from tacita_node.matching.journal import RUNNING, MatchJournal, encode_reasons
+from tacita_node.matching.endings import CANCELLED, DEADLINE, PEER_ENDED, BrokerDeviated, ending_of
+from tacita_node.matching.journal import RUNNING, MatchJournal
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.runs import Progress, Runs
-from tacita_node.matching.transport import MatchTransport, PeerEnded, forget_frames, patiently
+from tacita_node.matching.transport import MatchTransport, PeerEnded, forget_frames
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import MatchView
@@ -38,7 +38,6 @@ from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import Signed
-from tacita_protocol.statements.vocabulary import ResultTo
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, SdkError
 
 POLL_SECONDS = 5.0
@@ -60,6 +59,10 @@ class Signals:
         """Something changed: look the match up."""
         self.ended = asyncio.Event()
         """The other side, or the broker, ended it."""
+        self.delivered = asyncio.Event()
+        """The broker has answered to this side's last statement."""
+        self.looked = asyncio.Event()
+        """What was found is kept, or lost, or there was nothing to look for."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class MatchJob(ABC):
         """Elements that the receivers of the runs that have begun could evaluate."""
         self._sent = 0
         """Those of them that were evaluated against this side's set: what is charged here."""
+        self._held: tuple[Confirmed, Drive[Found]] | None = None
+        """The run in which this side receives, settled and not looked at."""
         self._deadline: asyncio.Timeout | None = None
         self._late = DEADLINE
         self._cancelled = False
@@ -129,7 +134,8 @@ class MatchJob(ABC):
         try:
             async with asyncio.timeout(None) as self._deadline:
                 confirmed = await self._conduct()
-                held = None if confirmed is None else await self._unless_ended(self._runs(confirmed))
+                if confirmed is not None:
+                    await self._unless_ended(self._runs(confirmed))
         except TimeoutError:
             await self._abort(self._late)
         except PeerEnded:
@@ -142,9 +148,7 @@ class MatchJob(ABC):
             await self._abort(reason)
         else:
             if confirmed is not None:
-                receipt = await self._complete()
-                if held is not None:
-                    await self._look(confirmed, held, receipt)
+                await self._complete()
         finally:
             self._services.broker.forget_match(self.match)
             await forget_frames(self._services.blobs, self.match)
@@ -208,8 +212,8 @@ class MatchJob(ABC):
                 running.cancel()
             await asyncio.gather(task, ended, return_exceptions=True)
 
-    async def _runs(self, confirmed: Confirmed) -> Drive[Found] | None:
-        """Conducts every run. What a silent hit found is not looked at: that is returned instead, held where it is."""
+    async def _runs(self, confirmed: Confirmed) -> None:
+        """Conducts every run. What was found is not looked at yet: it is held where it is."""
         runs = Runs(
             engine=engine_named(confirmed.grant.engine),
             mode=self._request.body.mode,
@@ -232,44 +236,32 @@ class MatchJob(ABC):
                 self._sent += units
                 await runs.send(run, self.progress.add)
                 continue
-            drive = await runs.receive(run, self.progress.add)
-            if self._request.body.result_to is ResultTo.OWNER:
-                return drive
-            await self._keep(confirmed, await drive.finish())
-        return None
+            self._held = (confirmed, await runs.receive(run, self.progress.add))
 
-    async def _keep(self, confirmed: Confirmed, found: Found) -> None:
-        """Stores what was found. The hits are released in `closing`, not here."""
-        sealed = await self._results.keep(self.match, confirmed.snapshot, found, confirmed.obligations)
-        await self._journal.keep(self.match, hits_sealed=sealed)
-
-    async def _complete(self) -> str:
-        """Signs this side's receipt and writes it down; returns it."""
+    async def _complete(self) -> None:
+        """Signs this side's receipt and writes it down."""
         now = self._services.clock()
         self._session.finish(elements_charged=self._evaluated, custody=self._custody, now=now)
         receipt = self._transport.take(MessageKind.RECEIPT)
-        if receipt is None:
-            raise RuntimeError("a finished session has a receipt")
         # State and receipt in one transaction: from here on the match is complete for this side, whatever happens.
         await self._journal.advance(self.match, State.CLOSING, since=[State.MATCHING], receipt=receipt)
-        return receipt
 
-    async def _look(self, confirmed: Confirmed, held: Drive[Found], receipt: str) -> None:
-        """What a silent match found, once the broker has this side's receipt."""
+    async def look(self) -> None:
+        """Looks what was found, once the broker has this side's receipt. The hits are released in `closing`, not here.
+
+        When that takes longer than the match may, or fails, nothing is kept.
+        """
+        if self._session.state is not State.CLOSING or self._held is None:
+            return
+        confirmed, drive = self._held
         try:
             async with asyncio.timeout_at(self._loop_time(confirmed.grant.finish_before)):
-                await self._post(receipt)
-            await self._keep(confirmed, await held.finish())
+                await self._signals.delivered.wait()
+            found = await drive.finish()
+            sealed = await self._results.keep(self.match, confirmed.snapshot, found, confirmed.obligations)
+            await self._journal.keep(self.match, hits_sealed=sealed)
         except (TimeoutError, ProtocolError, ProblemError) as error:
-            _log.error("silent-result-lost", match=self.match, error=type(error).__name__)
-            await self._journal.keep(self.match, reasons=encode_reasons([RESULT_LOST]))
-
-    async def _post(self, receipt: str) -> None:
-        try:
-            await patiently(lambda: self._services.broker.send_statement(self.match, "receipt", receipt))
-        except (PeerEnded, SdkError) as error:
-            # The broker has answered. The receipt is offered again in `closing`, and the closing says what counted.
-            _log.warning("receipt-not-taken", match=self.match, error=type(error).__name__)
+            _log.error("result-lost", match=self.match, error=type(error).__name__)
 
     async def _abort(self, reason: Reason) -> None:
         self._session.abort(now=self._services.clock())

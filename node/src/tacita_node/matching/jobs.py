@@ -122,24 +122,37 @@ class MatchJobs:
 
     async def _supervise(self, match: str, signals: Signals, job: MatchJob | None) -> None:
         if job is not None:
-            try:
-                await self._guarded("match-job-failed", match, job.run)
-            finally:
-                self._running.pop(match, None)
+            await self._guarded("match-job-failed", match, job.run)
             await self._guarded("match-abort-failed", match, partial(self._abort_left, match))
+        looking = asyncio.create_task(self._look(match, signals, job), name=f"look-{match}")
         closing = MatchClosing(
             match, services=self._services, journal=self._journal, results=self._results, signals=signals
         )
-        await self._guarded("match-closing-failed", match, closing.run)
+        try:
+            await self._guarded("match-closing-failed", match, closing.run)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look(self, match: str, signals: Signals, job: MatchJob | None) -> None:
+        """Looks what a match found, beside the wait for its closing; says so when there is nothing to show for it."""
+        try:
+            if job is not None:
+                await self._guarded("match-look-failed", match, job.look)
+            await self._guarded("match-look-failed", match, partial(self._admit_loss, match))
+        finally:
+            self._running.pop(match, None)
+            signals.looked.set()
 
     async def _abort_left(self, match: str) -> None:
         """Ends a match that is on the way, though no job of this process conducts it any more."""
         row = await self._journal.find(match)
-        if row is None:
-            return
-        if State(row.state) in RUNNING:
+        if row is not None and State(row.state) in RUNNING:
             await abort_interrupted(row, services=self._services, journal=self._journal, results=self._results)
-        else:
+
+    async def _admit_loss(self, match: str) -> None:
+        row = await self._journal.find(match)
+        if row is not None:
             await admit_loss(row, self._journal)
 
     async def _guarded(self, event: str, match: str, work: Callable[[], Awaitable[None]]) -> None:
