@@ -8,17 +8,23 @@
    and passed over, so that it cannot block those behind it.
 4. A request that comes before a trust file is installed here waits for the file, also across a restart. Later events do
    not wait for it.
+5. An event at which this node itself fails is logged as critical, recorded in the custody chain, and passed over: its
+   match is not answered, its agreement not received, and those behind it go on. When not even that can be recorded, the
+   node stops. A revocation is never passed over: it is tried again, and until it has been followed no request is taken
+   up, since it may be the asker's.
 """
 
 import asyncio
 
 import structlog
 
+from tacita_node.logs import places_of
 from tacita_node.matching.context import NO_TRUST
 from tacita_node.matching.journal import MatchJournal
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import InboxEvent, InboxEventType
+from tacita_protocol.crypto.jcs import JSONValue
 from tacita_protocol.errors import ProtocolError
 from tacita_sdk.broker import LONG_POLL_SECONDS
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
@@ -31,10 +37,10 @@ IDLE_PAUSE_SECONDS = 0.05
 READY_PAUSE_SECONDS = 0.05
 
 TRUST_POLL_SECONDS = 5
-"""How often it is looked for a trust file while a request waits for one."""
+"""How often it is looked again while an event waits, as for a trust file."""
 
 MAX_WAITING = 256
-"""Requests that wait for a trust file; further ones are passed over."""
+"""Events that wait; further ones are passed over."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +75,9 @@ class _Inbox:
         self._settled: int | None = None
         """The stored cursor."""
         self._waiting: list[InboxEvent] = []
-        """Requests for which there was no trust file, in order. The stored cursor stays before the first of them."""
+        """Events that could not be dealt with yet, in order. The stored cursor stays before the first of them."""
+        self._unfollowed = False
+        """There is a revocation at which this node failed."""
 
     async def follow(self) -> bool:
         """One poll. True when there was something new. Raises what the broker client raises."""
@@ -77,14 +85,14 @@ class _Inbox:
             self._read = self._settled = await self._journal.cursor()
         wait = TRUST_POLL_SECONDS if self._waiting else LONG_POLL_SECONDS
         inbox = await self._services.broker.inbox(self._read, wait=wait)
-        self._waiting = [event for event in self._waiting if not await _dealt_with(self._services, event)]
+        self._waiting = [event for event in self._waiting if not await self._dealt_with(event)]
         await self._settle(self._read)
         for event in inbox.events:
             if event.seq <= self._read:
                 continue
             if event.seq != self._read + 1:
                 raise ResponseUntrusted("the broker's inbox skips events")
-            if not await _dealt_with(self._services, event) and len(self._waiting) < MAX_WAITING:
+            if not await self._dealt_with(event) and len(self._waiting) < MAX_WAITING:
                 self._waiting.append(event)
             self._read = event.seq
             await self._settle(self._read)
@@ -96,8 +104,43 @@ class _Inbox:
             await self._journal.move_cursor(settled)
             self._settled = settled
 
+    async def _dealt_with(self, event: InboxEvent) -> bool:
+        """False for an event that has to wait."""
+        if self._unfollowed and event.type is InboxEventType.DECISION:
+            _log.warning("request-waits-for-revocation", sequence=event.seq, match=event.match)
+            return False
+        try:
+            dealt_with = await _deal_with(self._services, event)
+        except (BrokerProblem, BrokerUnreachable, ResponseUntrusted):
+            raise
+        except Exception as error:  # noqa: BLE001 - one event's defect must not end the others; nothing is swallowed
+            await self._failed(event, error)
+            dealt_with = event.type is not InboxEventType.REVOCATION
+        else:
+            if event.type is InboxEventType.REVOCATION:
+                self._unfollowed = False
+        return dealt_with
 
-async def _dealt_with(services: NodeServices, event: InboxEvent) -> bool:
+    async def _failed(self, event: InboxEvent, error: Exception) -> None:
+        """Logs and records an event at which this node failed; a revocation that is tried again is recorded once."""
+        about = {name: value for name, value in (("match", event.match), ("agreement", event.agreement)) if value}
+        _log.critical(
+            "event-failed",
+            sequence=event.seq,
+            step=event.type.value,
+            error=type(error).__name__,
+            places=places_of(error),
+            **about,
+        )
+        if event.type is InboxEventType.REVOCATION:
+            if self._unfollowed:
+                return
+            self._unfollowed = True
+        details: dict[str, JSONValue] = {"step": event.type.value, **about}
+        await self._services.custody.record("event-failed", details)
+
+
+async def _deal_with(services: NodeServices, event: InboxEvent) -> bool:
     """False for a request that cannot be verified before a trust file is installed."""
     try:
         if event.type is InboxEventType.AGREEMENT:
