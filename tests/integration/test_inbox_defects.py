@@ -1,4 +1,4 @@
-"""An event that meets a defect of this node, here a damaged database: noticed, recorded, and not in the way for ever."""
+"""An event at which this node itself fails, here for a damaged database: recorded, and in nobody's way for ever."""
 
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
