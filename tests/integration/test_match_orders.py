@@ -119,6 +119,8 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
         answers = (started, await client.get(f"/v1/matches/{match}"), await client.get("/v1/matches"), exported)
         assert not any("447911123456" in answer.text for answer in answers), "a case reference is never repeated"
         assert len(AuditExport.model_validate_json(exported.content).matches) == 1
+        assert (await client.post(f"/v1/matches/{match}/cancel")).status_code == 409
+        assert (await client.post(f"/v1/matches/{'0' * 32}/cancel")).status_code == 404
         assert (await client.get(f"/v1/matches/{'0' * 32}")).status_code == 404
         assert (await client.get("/v1/matches/nonsense")).status_code == 422
         assert (await client.post("/v1/matches", json={**order, "more": 1})).status_code == 422

@@ -146,9 +146,8 @@ def _is_number(value: str) -> bool:
     return all(character.isdigit() or character in " ()+-./" for character in value)
 
 
-def _show(summary: "MatchSummary", *, as_json: bool) -> None:
-    from tacita_sdk.cli.output import show
-
+def lines_of(summary: "MatchSummary") -> list[str]:
+    """A match for a person: how it stands, who learns what, why it ended if it did, and what was found."""
     lines = [
         f"{summary.match} as {summary.role} with {summary.peer}, {summary.dataset} ({summary.kind}): {summary.state}",
         f"  {_who_learns(summary)}",
@@ -156,7 +155,13 @@ def _show(summary: "MatchSummary", *, as_json: bool) -> None:
     ]
     if summary.hits is not None:
         lines.append(f"  {_found(summary)}")
-    show(summary, as_json=as_json, lines=lines)
+    return lines
+
+
+def _show(summary: "MatchSummary", *, as_json: bool) -> None:
+    from tacita_sdk.cli.output import show
+
+    show(summary, as_json=as_json, lines=lines_of(summary))
 
 
 def _who_learns(summary: "MatchSummary") -> str:

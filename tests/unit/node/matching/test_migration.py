@@ -1,0 +1,61 @@
+"""What a node kept of its matches before results could go to either side is read rightly afterwards."""
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+import tacita_node.migrations
+from tacita_node.storage import migrate
+
+COLUMNS = {
+    "peer": "haven",
+    "peer_card": "{}",
+    "dataset": "accounts",
+    "own_dataset": "book",
+    "own_epoch": 1,
+    "sender_count": 128,
+    "custody": "00" * 32,
+    "kind": "account",
+    "state": "closed",
+    "reasons": "[]",
+    "units": 64,
+    "started": 1,
+    "closed": True,
+    "settled": True,
+    "released": False,
+    "request": "{}",
+}
+
+
+def test_earlier_matches_were_intersections_for_the_requester(tmp_path: Path) -> None:
+    file = tmp_path / "node.db"
+    to_revision(file, "0001")
+    with sqlite3.connect(file) as database:
+        for role, acceptance in (("requester", "{}"), ("responder", None)):
+            row = COLUMNS | {"match": role, "role": role, "acceptance": acceptance}
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            database.execute(f"INSERT INTO matches ({names}) VALUES ({marks})", tuple(row.values()))
+    migrate(file)
+    with sqlite3.connect(file) as database:
+        found = database.execute(
+            "SELECT role, mode, result_to, partitions, responder_count, units FROM matches ORDER BY role"
+        ).fetchall()
+    assert found == [
+        ("requester", "intersection", "requester", 1, 128, 0),  # an asker is charged nothing here
+        ("responder", "intersection", "requester", None, 128, 64),
+    ]
+
+
+def to_revision(file: Path, revision: str) -> None:
+    """A database as an earlier version left it."""
+    config = Config()
+    config.set_main_option("script_location", next(iter(tacita_node.migrations.__path__)))
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
