@@ -54,7 +54,7 @@ def verify_closing(data: bytes, *, context: SessionContext, facts: MatchFacts, n
     # 2. The peer's receipt, if it is in: signed by the peer, about this match.
     peer = _peer_receipt(peer_envelope, context, facts)
     # 3. The refusal, if there is one.
-    refusal = _refusal(body.refusal, context, facts)
+    refusal = _refusal(body.refusal, context, facts, peer)
     # 4. The outcome follows from these.
     requester, responder = (own, peer) if asked else (peer, own)
     if facts.denied:
@@ -108,9 +108,13 @@ def _peer_receipt(envelope: str | None, context: SessionContext, facts: MatchFac
     return receipt
 
 
-def _refusal(envelope: str | None, context: SessionContext, facts: MatchFacts) -> Signed[Refusal] | None:
+def _refusal(
+    envelope: str | None, context: SessionContext, facts: MatchFacts, peer: Signed[Receipt] | None
+) -> Signed[Refusal] | None:
     if envelope is None:
-        if facts.refusal:
+        # A refusal of what the requester has given up already comes too late.
+        given_up = peer is not None and peer.body.status is ReceiptStatus.ABORTED
+        if facts.refusal and not given_up:
             raise PeerViolation("the refusal is not in the closing", field="refusal")
         return None
     if facts.refusal:

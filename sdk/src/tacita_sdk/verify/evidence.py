@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from tacita_protocol.crypto import dsse
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.errors import PeerViolation
 from tacita_protocol.statements.acceptance import Acceptance, Open, Refusal
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.match import MatchRequest
-from tacita_protocol.statements.receipt import Receipt
-from tacita_protocol.statements.statement import S, Signed, payload_type, unverified, verify_statement
+from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
+from tacita_protocol.statements.statement import S, Signed, claims, unverified, verify_statement
 from tacita_protocol.statements.vocabulary import Role
 from tacita_protocol.tlog.entry import LoggedEntry
 from tacita_sdk.audit_export import AuditExport, ExportedMatch
@@ -101,13 +100,20 @@ def read_receipts(match: MatchEvidence, exported: ExportedMatch, cards: Cards) -
         if match.refusal is not None and match.refusal.digest != covered_refusal.digest:
             raise PeerViolation("the closing covers another refusal than the match had", field="refusal")
         match.refusal = covered_refusal
+    elif _given_up(match):
+        match.refusal = None  # it came too late: what ended the match is that the requester gave it up
+
+
+def _given_up(match: MatchEvidence) -> bool:
+    receipt = match.receipts.get(Role.REQUESTER)
+    return receipt is not None and receipt.body.status is ReceiptStatus.ABORTED
 
 
 def _decision(exported: ExportedMatch, broker: VerifyKey) -> Signed[Grant] | Signed[Denial] | None:
     if exported.decision is None:
         return None
     envelope = exported.decision.decision
-    if dsse.payload_type_of(envelope.encode("ascii", errors="replace")) == payload_type(Denial):
+    if claims(Denial, envelope):
         return verify_statement(Denial, envelope, broker)
     return verify_statement(Grant, envelope, broker)
 

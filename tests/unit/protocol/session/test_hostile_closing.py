@@ -193,3 +193,14 @@ def test_an_abort_may_come_too_late_for_the_closing() -> None:
     assert pair.requester.receive(MessageKind.CLOSING, data, NOW + 3800) == [
         Closed(Outcome.INCOMPLETE, None, may_release=False)
     ]
+
+
+def test_a_refusal_may_come_too_late_for_a_requester_that_gave_up() -> None:
+    pair = SessionPair().reach(State.GRANTED)
+    pair.responder.refuse(reasons=REASONS, policy=None, now=NOW + 10)
+    pair.requester.abort(now=NOW + 10)
+    gave_up = receipt_of(pair.requester)
+    data = pair.broker.close(pair.responder.match_id, pair.grant.digest, requester=gave_up)
+    assert pair.responder.receive(MessageKind.CLOSING, data, NOW + 100) == [
+        Closed(Outcome.ABORTED, gave_up, may_release=False)
+    ]
