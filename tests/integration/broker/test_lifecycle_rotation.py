@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tacita_broker.partners.service import KnownPartner
+from tacita_broker.problems import ProblemError
 from tacita_protocol.api import EnrolRequest, MatchState, PartnerView, RotationBody, StatementBody, parse_body
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.keys import SigningKey
@@ -19,8 +21,8 @@ from tests.integration.broker.test_catalogue_and_agreements import agreement_bet
 from tests.integration.broker.test_lifecycle_revocations import agreed, publish
 from tests.integration.broker.test_match_life import outcome_of_closed
 from tests.support.broker_harness import BrokerHarness, broker_at
-from tests.support.broker_lifecycle import card_in_force, rotated, rotation, with_new_keys
-from tests.support.broker_match import datasets_of, federation, match_request, requested
+from tests.support.broker_lifecycle import card_in_force, rotated, rotation, with_new_keys, withdrawal
+from tests.support.broker_match import dataset_card, datasets_of, federation, match_request, requested
 from tests.support.broker_partner import Partner, card_of
 
 NGO = PartnerKind.NGO
@@ -289,5 +291,48 @@ def test_rotations_have_a_quota(tmp_path: Path) -> None:
             new = await rotated(harness, ngo, NGO)
             body = rotation(new, with_new_keys(new), NGO, await card_in_force(harness, ngo.name))
             assert (await new.post("/v1/rotations", body)).status_code == 429
+
+    asyncio.run(run())
+
+
+Taking = Callable[[BrokerHarness, KnownPartner, Partner, Partner], Awaitable[object]]
+
+
+async def take_card(harness: BrokerHarness, caller: KnownPartner, ngo: Partner, _bank: Partner) -> object:
+    return await harness.services.catalogue.publish(caller, "late", 1, dataset_card(ngo, dataset="late").envelope)
+
+
+async def take_agreement(harness: BrokerHarness, caller: KnownPartner, ngo: Partner, bank: Partner) -> object:
+    return await harness.services.agreements.receive(caller, agreement_between(ngo, bank).envelope)
+
+
+async def take_revocation(harness: BrokerHarness, caller: KnownPartner, ngo: Partner, _bank: Partner) -> object:
+    return await harness.services.revocations.receive(caller, withdrawal(ngo).envelope)
+
+
+async def take_request(harness: BrokerHarness, caller: KnownPartner, ngo: Partner, bank: Partner) -> object:
+    return await harness.services.matches.request(caller, match_request(ngo, bank).envelope)
+
+
+@pytest.mark.parametrize("take", [take_card, take_agreement, take_revocation, take_request])
+@pytest.mark.parametrize("end", ["rotated", "revoked"])
+def test_what_was_under_way_while_its_card_ended_is_not_taken(tmp_path: Path, take: Taking, end: str) -> None:
+    """Otherwise one card under a dead key would make the catalogue unreadable for everybody."""
+
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            assert await publish(bank, 1) == 201
+            caller = await harness.services.partners.find(ngo.name)  # as when its request's signature was verified
+            assert caller is not None
+            if end == "rotated":
+                await rotated(harness, ngo, NGO)
+            else:
+                services = harness.services
+                await services.revocations.revoke_partner(ngo.name, "keys-stolen", services.keys.signing)
+            with pytest.raises(ProblemError) as refused:
+                await take(harness, caller, ngo, bank)
+            assert (refused.value.status, refused.value.code) == (401, "signature")
+            assert [card.partner for card in await datasets_of(bank)] == [bank.name]
 
     asyncio.run(run())

@@ -11,7 +11,7 @@ from tacita_broker.config import Limits
 from tacita_broker.inbox.service import InboxService
 from tacita_broker.log.service import QUEUED
 from tacita_broker.log.store import queue_entry
-from tacita_broker.partners.service import KnownPartner, PartnerService
+from tacita_broker.partners.service import KnownPartner, PartnerService, require_in_force
 from tacita_broker.problems import conflict, not_found, too_many
 from tacita_broker.storage import Database
 from tacita_protocol.api import AgreementBody, InboxEventType
@@ -54,6 +54,7 @@ class AgreementService:
         claimed = unverified(Agreement, envelope)
         counterparty = claimed.counterparty(caller.partner)
         async with self._database.write() as session:
+            await require_in_force(session, caller)
             other = None
             if counterparty is not None:
                 other = await self._partners.approved_in(session, counterparty.partner)

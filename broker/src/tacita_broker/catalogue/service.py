@@ -11,7 +11,7 @@ from tacita_broker.catalogue.tables import DatasetRow
 from tacita_broker.config import Limits
 from tacita_broker.log.service import QUEUED
 from tacita_broker.log.store import queue_entry
-from tacita_broker.partners.service import KnownPartner, PartnerService
+from tacita_broker.partners.service import KnownPartner, PartnerService, require_in_force
 from tacita_broker.problems import conflict, refused, too_many
 from tacita_broker.storage import Database
 from tacita_protocol.api import MAX_LISTED, Catalogue, DatasetView
@@ -54,6 +54,7 @@ class CatalogueService:
             raise refused("card-normaliser", "The card's normaliser is not one for its kind of identifier.")
         now = self._clock()
         async with self._database.write() as session:
+            await require_in_force(session, caller)
             known = await session.get(DatasetRow, (caller.partner, dataset, epoch))
             if known is not None:
                 if known.withdrawn is not None:

@@ -19,7 +19,7 @@ from tacita_broker.inbox.service import InboxService
 from tacita_broker.lifecycle.tables import RevocationRow
 from tacita_broker.log.service import QUEUED
 from tacita_broker.log.store import queue_entry
-from tacita_broker.partners.service import KnownPartner
+from tacita_broker.partners.service import KnownPartner, require_in_force
 from tacita_broker.partners.tables import PartnerRow, PartnerStatus
 from tacita_broker.problems import conflict, not_found, refused
 from tacita_broker.storage import Database
@@ -61,6 +61,7 @@ class Revocations:
         if body.issued > self._clock() + self._settings.clock_skew_seconds:
             raise refused("statement-time", "The revocation comes from the future; compare the clocks.")
         async with self._database.write() as session:
+            await require_in_force(session, caller)
             known = select(RevocationRow.number).where(RevocationRow.digest == signed.digest)
             if (await session.execute(known)).first() is not None:
                 return False

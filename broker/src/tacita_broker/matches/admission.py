@@ -14,7 +14,7 @@ from tacita_broker.catalogue.service import CatalogueService
 from tacita_broker.config import Settings
 from tacita_broker.log.service import LogService
 from tacita_broker.matches.tables import MatchRow, cardinality_key
-from tacita_broker.partners.service import KnownPartner, PartnerService
+from tacita_broker.partners.service import KnownPartner, PartnerService, require_in_force
 from tacita_broker.problems import conflict, not_found, refused, too_many
 from tacita_broker.storage import Database
 from tacita_protocol.api import MatchState, PromiseBody
@@ -61,6 +61,7 @@ class Admission:
         asked = request.body
         offered = await self._catalogue.offered(caller.card, asked.responder, asked.dataset, asked.epoch)
         async with self._database.write() as session:
+            await require_in_force(session, caller)
             known = await session.get(MatchRow, request.body.match)
             if known is not None:
                 if known.request != request.envelope:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tacita_broker.log.service import LogService
 from tacita_broker.partners.enrolment import card_reference
 from tacita_broker.partners.tables import PartnerRow, PartnerStatus, PastKeyRow
-from tacita_broker.problems import not_found
+from tacita_broker.problems import ProblemError, not_found
 from tacita_broker.storage import Database
 from tacita_protocol.api import MAX_PAST_CARDS, PartnerList, PartnerView, PastCard
 from tacita_protocol.crypto.keys import VerifyKey
@@ -28,6 +28,16 @@ class KnownPartner:
     approved: bool
     card: Signed[PartnerCard]
     key: VerifyKey
+
+
+async def require_in_force(session: AsyncSession, caller: KnownPartner) -> None:
+    """Raises a 401 problem when the caller was revoked, or has replaced its card, since its request was verified.
+
+    For the transaction in which something of the caller's is stored: later it would be under a key that counts no more.
+    """
+    row = await session.get(PartnerRow, caller.partner)
+    if row is None or row.status != PartnerStatus.APPROVED.value or row.card != caller.card.envelope:
+        raise ProblemError(401, "signature", "The request is not signed by a partner's key.")
 
 
 class PartnerService:
