@@ -8,8 +8,10 @@ import httpx2
 import pytest
 
 from tacita_node.problems import ProblemError
+from tacita_protocol.api import MatchState, MatchView
 from tacita_protocol.statements.receipt import ReceiptStatus
-from tests.support.match_federation import MatchFederation, Member, Send, loaded_federation
+from tests.support.lying_broker import lying
+from tests.support.match_federation import MatchFederation, Member, Send, loaded_federation, until
 from tests.support.match_steps import find, hold_engine_frames, receipts_of, state_of
 
 pytestmark = pytest.mark.anyio
@@ -120,3 +122,41 @@ async def test_who_cancels_after_its_receipt_comes_too_late(tmp_path: Path) -> N
         with pytest.raises(ProblemError) as refused:
             await bank.matches.cancel(match)
         assert refused.value.code == "match-over"
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_match_that_waits_for_approval_goes_on_or_is_cancelled(tmp_path: Path, cancelled: bool) -> None:
+    async with loaded_federation(tmp_path) as federation:
+        bank, approved = federation.bank, asyncio.Event()
+
+        def waiting(view: MatchView) -> MatchView:
+            if approved.is_set():
+                return view
+            return view.model_copy(update={"state": MatchState.AWAITING_APPROVAL, "decision": None})
+
+        bank.line.on = lying(federation, waiting)
+        match = await federation.order()
+        await state_of(bank, match, "awaiting-approval")
+        assert (await bank.matches.match(match)).state == "awaiting-approval"
+        if cancelled:
+            await bank.matches.cancel(match)
+        approved.set()
+        summary = await bank.ended(match)
+        assert summary.state == ("aborted" if cancelled else "closed")
+        assert summary.hits == (None if cancelled else 2)
+
+
+async def test_a_match_that_computes_says_how_far_it_is(tmp_path: Path) -> None:
+    async with loaded_federation(tmp_path) as federation:
+        ngo = federation.ngo
+        hold_engine_frames(ngo)
+        match = await federation.order()
+
+        async def computing() -> bool:
+            known = {summary.match: summary for summary in await ngo.matches.matches()}
+            progress = known[match].progress if match in known else None
+            return progress is not None and 0 < progress.done < progress.total
+
+        await until(computing)
+        await ngo.matches.cancel(match)
+        assert (await ngo.matches.match(match)).progress is None
