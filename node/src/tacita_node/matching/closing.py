@@ -22,7 +22,6 @@ from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import LoggedClosing, LoggedDecision, MatchView, parse_body
 from tacita_protocol.crypto.digest import Digest
-from tacita_protocol.crypto.dsse import payload_type_of
 from tacita_protocol.crypto.jcs import canonical_json
 from tacita_protocol.errors import PeerViolation, ProtocolError
 from tacita_protocol.session import State
@@ -31,7 +30,7 @@ from tacita_protocol.statements.acceptance import Refusal
 from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.receipt import Receipt
-from tacita_protocol.statements.statement import Signed, Statement, payload_type, verify_statement
+from tacita_protocol.statements.statement import Signed, Statement, claims, verify_statement
 from tacita_protocol.statements.vocabulary import Role
 from tacita_sdk.broker import BrokerClient, Step
 from tacita_sdk.errors import BrokerProblem, SdkError
@@ -161,7 +160,7 @@ class MatchClosing:
             raise PeerViolation("a match was closed without a decision", field="decision")
         request = self._verified(MatchRequest, row, row.request, own=row.role == Role.REQUESTER.value)
         key = self._services.identity.broker.key
-        denied = payload_type_of(logged.decision.encode("ascii")) == payload_type(Denial)
+        denied = claims(Denial, logged.decision)
         decision: Signed[Denial] | Signed[Grant] = (
             verify_statement(Denial, logged.decision, key) if denied else verify_statement(Grant, logged.decision, key)
         )

@@ -1,7 +1,6 @@
 """Verifying the broker's decision: is it genuine, about this request, within what was asked, and in the log?"""
 
 from tacita_protocol.api import MAX_BODY_BYTES, LoggedDecision
-from tacita_protocol.crypto.dsse import payload_type_of
 from tacita_protocol.errors import PeerViolation, ProofInvalid
 from tacita_protocol.psi.engines import engine_named, negotiate
 from tacita_protocol.psi.partition import check_partitions
@@ -12,7 +11,7 @@ from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.logged import opening_items
 from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.obligations import Obligations, strictest
-from tacita_protocol.statements.statement import Signed, parse_part, payload_type, verify_statement
+from tacita_protocol.statements.statement import Signed, claims, parse_part, verify_statement
 from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry
 
 
@@ -21,12 +20,12 @@ def verify_decision(
 ) -> Granted | Denied:
     """The decision in `data` (JSON of `LoggedDecision`), if it holds in every respect.
 
-    Raises `MalformedMessage`, `SignatureInvalid`, `ProofInvalid`, `LimitExceeded`, or `PeerViolation` with
-    the name of the field.
+    Raises `MalformedMessage`, `UnsupportedVersion`, `SignatureInvalid`, `ProofInvalid`, `LimitExceeded`, or
+    `PeerViolation` with the name of the field.
     """
     # 1. The broker said it, and it is a grant or a denial.
     body = parse_part(LoggedDecision, data, what="decision", max_bytes=MAX_BODY_BYTES)
-    if payload_type_of(body.decision.encode("ascii")) == payload_type(Denial):
+    if claims(Denial, body.decision):
         denial = verify_statement(Denial, body.decision, context.broker_key)
         _check_about(denial.body, context=context, request=request, now=now)
         _check_logged(body.logged, denial, context=context, request=request, now=now)

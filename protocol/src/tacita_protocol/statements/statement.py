@@ -103,6 +103,14 @@ def verify_statement(cls: type[S], envelope: str | bytes, *keys: VerifyKey) -> S
     return _signed(data, _read(cls, payload), payload)
 
 
+def claims(cls: type[Statement], envelope: str | bytes) -> bool:
+    """Whether an envelope says that it holds a statement of this type, in whatever version: to choose how to read it.
+
+    Raises `MalformedMessage` or `LimitExceeded` for what is no envelope.
+    """
+    return _claimed_version(cls, _bounded(envelope)) is not None
+
+
 def unverified(cls: type[S], envelope: str | bytes) -> S:
     """Parse an envelope *without* checking signatures, to learn whose key to check. Never act on the result."""
     data = _bounded(envelope)
@@ -145,9 +153,14 @@ def _read(cls: type[S], payload: bytes) -> S:
     return body
 
 
-def _check_type_version(cls: type[Statement], data: bytes) -> None:
+def _claimed_version(cls: type[Statement], data: bytes) -> str | None:
+    """The version in the payload type, None when that is of another type."""
     version = re.fullmatch(rf"application/vnd\.tacita\.{cls.TYPE}\.v([0-9]{{1,9}})\+json", dsse.payload_type_of(data))
-    if version is not None and version[1] != str(VERSION):
+    return None if version is None else version[1]
+
+
+def _check_type_version(cls: type[Statement], data: bytes) -> None:
+    if _claimed_version(cls, data) not in (None, str(VERSION)):
         raise UnsupportedVersion(f"{cls.TYPE}: this version of the statement is not supported", field="payloadType")
 
 

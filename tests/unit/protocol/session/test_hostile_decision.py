@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tacita_protocol.crypto import dsse
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.errors import (
     LimitExceeded,
@@ -14,14 +15,17 @@ from tacita_protocol.errors import (
     ProofInvalid,
     ProtocolError,
     SignatureInvalid,
+    UnsupportedVersion,
 )
 from tacita_protocol.session import MessageKind, RequesterSession, ResponderSession, State
+from tacita_protocol.statements.grant import Denial, Grant
 from tacita_protocol.statements.match import SenderDecision
 from tacita_protocol.statements.obligations import MAX_APPROVALS, strictest
 from tacita_protocol.statements.receipt import ReceiptStatus
+from tacita_protocol.statements.statement import Signed, payload_of
 from tacita_protocol.statements.vocabulary import Mode, ResultTo, Role
-from tests.support.memory_broker import BANK, COUNT, NGO, NOW, OBLIGATIONS, POLICY, MemoryBroker, match_request
-from tests.support.memory_log import INDEPENDENT_WITNESSES, MemoryLog
+from tests.support.memory_broker import BANK, BROKER, COUNT, NGO, NOW, OBLIGATIONS, POLICY, MemoryBroker, match_request
+from tests.support.memory_log import INDEPENDENT_WITNESSES, MemoryLog, key_named
 from tests.support.session_pair import SessionPair, drain, receipt_of, take
 
 Lie = Callable[[SessionPair], bytes]
@@ -84,6 +88,19 @@ def with_a_duplicate_key(pair: SessionPair) -> bytes:
     return pair.broker.decide(pair.request, pair.grant).replace(b'{"decision"', b'{"decision":"x","decision"', 1)
 
 
+def of_a_later_version(kind: str) -> Lie:
+    """The decision under a payload type of version 2."""
+
+    def lie(pair: SessionPair) -> bytes:
+        decision: Signed[Grant] | Signed[Denial] = pair.grant if kind == "grant" else pair.broker.denial(pair.request)
+        body = json.loads(pair.broker.decide(pair.request, decision))
+        later = dsse.sign(f"application/vnd.tacita.{kind}.v2+json", payload_of(decision.body), key_named(BROKER))
+        body["decision"] = later.decode("ascii")
+        return json.dumps(body).encode()
+
+    return lie
+
+
 TABLE: dict[str, tuple[Lie, type[ProtocolError], str | None]] = {
     "swapped grant": (of_another_request, PeerViolation, "request"),
     "grant of another match": (of_another_match, PeerViolation, "match"),
@@ -141,6 +158,8 @@ TABLE: dict[str, tuple[Lie, type[ProtocolError], str | None]] = {
     "unknown field": (edited(lambda body: body.update(extra=1)), MalformedMessage, None),
     "missing proof": (edited(lambda body: body["logged"].pop("proof")), MalformedMessage, "logged.proof"),
     "duplicate key": (with_a_duplicate_key, MalformedMessage, None),
+    "a grant of a later version": (of_a_later_version("grant"), UnsupportedVersion, "payloadType"),
+    "a denial of a later version": (of_a_later_version("denial"), UnsupportedVersion, "payloadType"),
     "not JSON": (lambda _pair: b"grant", MalformedMessage, None),
 }
 
