@@ -161,8 +161,7 @@ def _assemble(
     epochs = Epochs(database, cipher=cipher, blobs=blobs, commitment_key=keys.commitment, clock=clock)
     datasets = DatasetService(
         database,
-        own=identity.card,
-        key=keys.signing,
+        identity=identity,
         cipher=cipher,
         importer=importer,
         epochs=epochs,

@@ -287,3 +287,11 @@ async def test_what_waited_for_the_broker_is_settled_by_the_rotation(tmp_path: P
         await ngo.start()
         async with api_of(ngo) as client:
             assert (await client.post("/v1/datasets/accounts/withdraw")).json()["delivered"] is True
+
+
+async def test_a_set_that_was_published_under_the_old_key_may_still_be_tested(tmp_path: Path) -> None:
+    async with loaded_federation(tmp_path, agreed=False, published=True) as federation:
+        await with_new_keys(federation.bank)
+        await federation.agree()
+        match = await federation.order(result_to="owner")  # how sensitive the set is, its last card says
+        assert (await federation.ngo.ended(match)).hits == 2

@@ -15,16 +15,15 @@ from tacita_node.data.epochs import Epochs, EpochSnapshot
 from tacita_node.data.imports import Imported, Importer, ImportOrder
 from tacita_node.data.records import RecordSealer
 from tacita_node.data.tables import DatasetRow, EpochRow, RecordRow, RejectRow, SourceRow
+from tacita_node.identity import Identity
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
 from tacita_protocol.crypto.jcs import JSONValue
-from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.psi.engines import ENGINE_NAMES
 from tacita_protocol.statements.dataset import DatasetCard
-from tacita_protocol.statements.partner import PartnerCard
-from tacita_protocol.statements.statement import Signed, sign_statement, verify_statement
+from tacita_protocol.statements.statement import Signed, sign_statement
 from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
 from tacita_sdk.broker import BrokerClient
 
@@ -69,8 +68,7 @@ class DatasetService:
         self,
         database: Database,
         *,
-        own: Signed[PartnerCard],
-        key: SigningKey,
+        identity: Identity,
         cipher: StorageCipher,
         importer: Importer,
         epochs: Epochs,
@@ -79,8 +77,8 @@ class DatasetService:
         clock: Clock,
     ) -> None:
         self._database = database
-        self._own = own.body
-        self._key = key
+        self._identity = identity
+        self._own = identity.card.body
         self._cipher = cipher
         self._importer = importer
         self._epochs = epochs
@@ -252,7 +250,7 @@ class DatasetService:
             discoverable_by=_sorted(publication.discoverable_by),
             issued=self._clock(),
         )
-        card = sign_statement(body, self._key)
+        card = sign_statement(body, self._identity.keys.signing)
         async with self._database.write() as session:
             row = await session.get_one(EpochRow, (snapshot.dataset, snapshot.epoch))
             row.card = card.envelope
@@ -261,7 +259,7 @@ class DatasetService:
     def _card_of(self, row: EpochRow) -> Signed[DatasetCard]:
         if row.card is None:
             raise RuntimeError("this epoch has no card yet")
-        return verify_statement(DatasetCard, row.card, VerifyKey.from_text(self._own.signing_key))
+        return self._identity.verify_own(DatasetCard, row.card)
 
     def _says(self, card: DatasetCard, publication: Publication) -> bool:
         return (card.sensitivity, card.discoverable_by, card.jurisdictions) == (
