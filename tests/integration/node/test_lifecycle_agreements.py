@@ -216,6 +216,16 @@ async def test_a_confirmation_may_be_taken_back(tmp_path: Path) -> None:
         assert (await custody_types(ngo)).count("partner-distrusted") == 1
 
 
+async def test_what_a_partner_ends_while_it_is_not_confirmed_does_not_hold_again(tmp_path: Path) -> None:
+    async with loaded_federation(tmp_path) as federation:
+        bank, ngo = federation.bank, federation.ngo
+        await ngo.running.agreements.partners.distrust(BANK)
+        assert await revoke(bank) == (200, "revoked", True)
+        await read_to_the_end(federation, ngo)
+        await ngo.running.agreements.partners.confirm(BANK, bank.identity.fingerprint)
+        assert (await only_agreement(ngo))[1] == "revoked"
+
+
 async def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
     async with loaded_federation(tmp_path, agreed=False) as federation:
         async with api_of(federation.bank) as client:

@@ -4,8 +4,8 @@
    covers nothing. It is stored signed, with its custody event, and the same bytes go to the broker until it has taken
    them, or says for good that it has nothing to revoke (`delivery`).
 2. What the broker lists is believed under the signature of whoever may say it: a partner's end under the broker's key,
-   an agreement's under the confirmed key of its other party. It counts without waiting for the log's proof: to refuse
-   is safe. What does not verify is passed over.
+   an agreement's under the key of its other party, by the card that it names. It counts without waiting for the log's
+   proof: to refuse is safe. What does not verify is passed over.
 """
 
 import asyncio
@@ -21,13 +21,14 @@ from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
 from tacita_node.data.service import DatasetService
 from tacita_node.data.tables import DatasetRow
-from tacita_node.identity import Identity
+from tacita_node.identity import Identity, verify_card
 from tacita_node.lifecycle.tables import RevocationCursor, RevocationRow
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.errors import PeerViolation, ProtocolError
 from tacita_protocol.statements.agreement import Agreement
+from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.revocation import (
     Revocation,
     RevokedAgreement,
@@ -38,7 +39,7 @@ from tacita_protocol.statements.revocation import (
 )
 from tacita_protocol.statements.statement import Signed, sign_statement, unverified, verify_statement
 from tacita_sdk.broker import BrokerClient
-from tacita_sdk.errors import ResponseUntrusted
+from tacita_sdk.errors import BrokerProblem, ResponseUntrusted
 
 REASON = "no-longer-needed"
 """The reason that this node's own revocations give: why exactly is nobody else's business."""
@@ -155,20 +156,37 @@ class RevocationService:
             await self._custody.record("partner-revoked", {"partner": partner, "digest": signed.digest}, session)
 
     async def _agreement_revoked(self, envelope: str, issuer: str, agreement: str) -> None:
-        card = await self._agreements.partners.remembered_card(issuer)
-        if card is None:
-            raise PeerViolation("the issuer's card is not confirmed", field="issuer")
+        card = await self._card_of(issuer)
         signed = verify_statement(Revocation, envelope, VerifyKey.from_text(card.body.signing_key))
         async with self._database.write() as session:
             row = await session.get(AgreementRow, agreement)
-            parties = () if row is None else [side.partner for side in unverified(Agreement, row.envelope).parties]
-            if row is None or not may_revoke(issuer, signed.body.subject, is_broker=False, parties=parties):
+            sides = () if row is None else unverified(Agreement, row.envelope).parties
+            cards = {side.partner: side.card for side in sides}
+            if cards.get(issuer) != card.digest or not may_revoke(
+                issuer, signed.body.subject, is_broker=False, parties=tuple(cards)
+            ):
                 raise PeerViolation("the issuer is no party to such an agreement", field="issuer")
             if await session.get(RevocationRow, signed.digest) is not None:
                 return
             session.add(self._row(signed, agreement, waiting=False))
             if await revoke_in(session, agreement, now=self._clock()):
                 await self._record_end(session, agreement, issuer, signed)
+
+    async def _card_of(self, issuer: str) -> Signed[PartnerCard]:
+        """The confirmed card of an issuer, else the one that the broker shows: the agreement says whether it counts.
+
+        What an issuer revokes while its confirmation is taken back must not hold again once that is given anew.
+        """
+        card = await self._agreements.partners.remembered_card(issuer)
+        if card is not None:
+            return card
+        try:
+            view = await self._broker.partner(issuer)
+        except BrokerProblem as problem:
+            if problem.status != 404:
+                raise
+            raise PeerViolation("the broker knows no such issuer", field="issuer") from problem
+        return verify_card(view.card)
 
     async def _sign(self, session: AsyncSession, subject: Subject, name: str) -> Signed[Revocation]:
         issued = self._clock()
