@@ -25,6 +25,8 @@ _LABELS = re.compile(
 )
 _CODE_BEHIND = re.compile(r"[0-9].*\b(?:ABA|BSB|ROUTING|RTN)(?![A-Z])[^0-9]*[0-9]")
 """The bank's code behind the account: what stands in front may be long enough to pass for a code."""
+_GROUPED = re.compile(r"[0-9].*\b(?:A/C|AC|ACC(?:T|OUNT)?)(?![A-Z])[^0-9]*[0-9][0-9 -]*\Z")
+"""The account behind its own label, and nothing else behind it: blanks only group its digits."""
 _NOISE = re.compile(r"[ :#./]+")
 _CLABE_WEIGHTS = (3, 7, 1)
 _NUBAN_WEIGHTS = (3, 7, 3)
@@ -38,11 +40,13 @@ class Scheme:
         name: in canonical forms.
         pattern: of a spelt number without labels, its parts separated by one space or hyphen.
         write: the number in canonical form; raises stdnum's `ValidationError`.
+        open_ended: accounts have no fixed length, so that another number may follow one.
     """
 
     name: str
     pattern: re.Pattern[str]
     write: Callable[[re.Match[str]], str]
+    open_ended: bool = False
 
 
 def read_domestic(plain: str, region: str | None) -> str | None:
@@ -69,13 +73,17 @@ def read_domestic(plain: str, region: str | None) -> str | None:
         return None
     if _CODE_BEHIND.search(plain):
         raise InvalidIdentifier("write the bank's code in front of the account", reason=RejectionReason.AMBIGUOUS)
-    return _read(region, scheme, _NOISE.sub(" ", _LABELS.sub(" ", plain)).strip())
+    spelt = _NOISE.sub(" ", _LABELS.sub(" ", plain)).strip()
+    return _read(region, scheme, spelt, grouped=_GROUPED.search(plain) is not None)
 
 
-def _read(country: str, scheme: Scheme, spelt: str) -> str:
+def _read(country: str, scheme: Scheme, spelt: str, *, grouped: bool = False) -> str:
     match = scheme.pattern.fullmatch(spelt)
     if match is None:
         raise InvalidIdentifier("not a domestic form of the region", reason=RejectionReason.INVALID)
+    if scheme.open_ended and not grouped and re.search(r"[ -]", match[2]):
+        # As at the foot of a cheque: "routing account cheque-number".
+        raise InvalidIdentifier("one number or several: label the account", reason=RejectionReason.AMBIGUOUS)
     try:
         number = scheme.write(match)
     except InvalidChecksum:
@@ -134,7 +142,7 @@ def _nuban(match: re.Match[str]) -> str:
 _ACCOUNT = r"([0-9](?:[ -]?[0-9]){%d,%d})"
 SCHEMES: Mapping[str, Scheme] = {
     "AR": Scheme("CBU", re.compile(r"([0-9]{8}[ -]?[0-9]{14})"), lambda match: str(cbu.validate(match[1]))),
-    "AU": Scheme("BSB", re.compile(r"([0-9]{3}[ -]?[0-9]{3})[ -]" + _ACCOUNT % (4, 8)), _joined),
+    "AU": Scheme("BSB", re.compile(r"([0-9]{3}[ -]?[0-9]{3})[ -]" + _ACCOUNT % (4, 8)), _joined, open_ended=True),
     "CA": Scheme(
         "EFT",
         re.compile(
@@ -160,6 +168,6 @@ SCHEMES: Mapping[str, Scheme] = {
     "MX": Scheme("CLABE", re.compile(r"([0-9](?:[ -]?[0-9]){17})"), _clabe),
     "NG": Scheme("NUBAN", re.compile(r"([0-9]{3})[ -]([0-9]{10})"), _nuban),
     "NZ": Scheme("BECS", re.compile(r"([0-9]{1,2})[ -]([0-9]{1,4})[ -]([0-9]{1,7})[ -]([0-9]{1,3})"), _new_zealand),
-    "US": Scheme("ABA", re.compile(r"([0-9]{9})[ -]" + _ACCOUNT % (3, 16)), _american),
+    "US": Scheme("ABA", re.compile(r"([0-9]{9})[ -]" + _ACCOUNT % (3, 16)), _american, open_ended=True),
 }
 """By country."""
