@@ -65,7 +65,7 @@ def _from_link(link: WebLink) -> str:
     page = platform.page.fullmatch(link.path)
     if page is None or page.group(1).lower() in platform.reserved:
         raise InvalidIdentifier("shows something else than a person's page", reason=RejectionReason.UNSUPPORTED)
-    return _handle(platform, page.group(1))
+    return _handle(platform, platform.sigil + page.group(1))
 
 
 def _handle(platform: Platform, written: str) -> str:
@@ -73,6 +73,8 @@ def _handle(platform: Platform, written: str) -> str:
         raise InvalidIdentifier(
             "a shop's account, or a name: only the web address tells", reason=RejectionReason.AMBIGUOUS
         )
+    if not written.startswith(platform.sigil):
+        raise InvalidIdentifier("without its sign it may be another person's name", reason=RejectionReason.AMBIGUOUS)
     name = written.removeprefix("$" if platform.name == "cashapp" else "@")
     refuse_look_alikes(name)
     if platform.name == "discord" and re.fullmatch(r".+#[0-9]{4}", name):
@@ -86,4 +88,4 @@ def _handle(platform: Platform, written: str) -> str:
         folded = folded.replace(character, "")
     if not platform.pattern.fullmatch(folded) or folded in platform.reserved:
         raise InvalidIdentifier("no name of this platform", reason=RejectionReason.INVALID)
-    return f"{platform.name}:{folded}"
+    return f"{platform.name}:{platform.sigil}{folded}"

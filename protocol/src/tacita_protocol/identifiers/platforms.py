@@ -21,6 +21,7 @@ class Platform:
         page: of a path that shows a person; its group is the name.
         reserved: first parts of paths that are no names.
         ignored: characters that the platform ignores in a name.
+        sigil: what a name begins with, also in its canonical form, where names without it are another name space.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Platform:
     page: re.Pattern[str] = re.compile(r"@?([^/@]+)/?")
     reserved: frozenset[str] = frozenset()
     ignored: str = ""
+    sigil: str = ""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -107,7 +109,12 @@ _ALL = (
         reserved=_words("compose explore hashtag home i intent login messages search settings share"),
     ),
     Platform(
-        "youtube", ("yt",), ("youtube.com",), re.compile(r"(?=.{3,30}$)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"), _AT_PAGE
+        "youtube",
+        ("yt",),
+        ("youtube.com",),
+        re.compile(r"(?=.{3,30}$)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"),
+        _AT_PAGE,
+        sigil="@",
     ),
 )
 
