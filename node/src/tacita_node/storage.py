@@ -106,7 +106,11 @@ class Database:
 
 
 def migrate(path: Path) -> None:
-    """Brings the database file to the newest shape, creating it when there is none. Blocks; run it before serving."""
+    """Brings the database file to the newest shape, creating it when there is none. Blocks; run it before serving.
+
+    Each revision is one transaction, so that a crash leaves nothing half done. Foreign keys are off meanwhile: a
+    table is changed by making it anew.
+    """
     if _revision(path) == HEAD:
         return
     from alembic import command
@@ -116,10 +120,9 @@ def migrate(path: Path) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
+    _prepare(engine, begin="BEGIN IMMEDIATE", read_only=False, foreign_keys=False)
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            connection.exec_driver_sql("PRAGMA synchronous=FULL")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     finally:
@@ -149,13 +152,13 @@ def _engine(path: Path, *, connections: int) -> AsyncEngine:
     )
 
 
-def _prepare(engine: Engine, *, begin: str, read_only: bool) -> None:
+def _prepare(engine: Engine, *, begin: str, read_only: bool, foreign_keys: bool = True) -> None:
     def on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver's own BEGIN would come late and deferred
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA foreign_keys={int(foreign_keys)}")
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         if read_only:
             cursor.execute("PRAGMA query_only=ON")

@@ -1,6 +1,8 @@
 """The database as it must be set up, and the schema as the models say."""
 
 import asyncio
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ from tacita_broker.access.tables import NonceRow
 from tacita_broker.directory import BrokerDirectory, NewBroker
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.inbox.tables import InboxRow
+from tacita_broker.migrations.upgrade import upgrade
 from tacita_broker.storage import SCHEMA_HEAD, Base, Database, parse_url
 from tacita_broker.tables import TABLES
 from tests.support.broker_log import LogBench, log_bench
+from tests.support.interruption import Interrupted, interrupted_after
 
 
 def test_migrations_make_exactly_the_models_tables(template: Path) -> None:
@@ -26,6 +30,48 @@ def test_migrations_make_exactly_the_models_tables(template: Path) -> None:
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
     assert {table.__tablename__ for table in TABLES} == set(Base.metadata.tables)
+
+
+@pytest.mark.parametrize("done", [1, 20, 37, 40, 44, 48])
+def test_a_migration_that_was_interrupted_goes_on(tmp_path: Path, done: int) -> None:
+    url = f"sqlite:///{tmp_path / 'broker.db'}"
+    with interrupted_after(done), suppress(Interrupted):
+        upgrade(url)
+    upgrade(url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == SCHEMA_HEAD
+    engine.dispose()
+
+
+def test_what_had_an_earlier_form_has_ended(tmp_path: Path) -> None:
+    """Dataset cards, agreements and matches whose statements this version does not read hold up none of the others."""
+    file = tmp_path / "broker.db"
+    url = f"sqlite:///{file}"
+    upgrade(url, "0001")
+    with sqlite3.connect(file) as database:
+        for statement in EARLIER:
+            database.execute(statement)
+    upgrade(url)
+    with sqlite3.connect(file) as database:
+        assert database.execute("SELECT withdrawn FROM datasets").fetchall() == [(7,)]
+        assert database.execute("SELECT ended FROM agreements").fetchall() == [(8,)]
+        states = database.execute("SELECT match, state, deadline FROM matches ORDER BY match").fetchall()
+        assert states == [("a", "closed", None), ("b", "closing", None), ("c", "closed", None)]
+
+
+EARLIER = (
+    "INSERT INTO partners VALUES ('bank', 'approved', '{}', 'd1', 'k1', 'w1', 1, 1)",
+    "INSERT INTO partners VALUES ('ngo', 'approved', '{}', 'd2', 'k2', 'w2', 1, 1)",
+    "INSERT INTO datasets (partner, dataset, epoch, card, published) VALUES ('ngo', 'accounts', 1, '{}', 7)",
+    "INSERT INTO agreements (agreement, first, second, proposer, digest, envelope, complete, salt, received) "
+    "VALUES ('x', 'bank', 'ngo', 'bank', 'd', '{}', 1, NULL, 8)",
+    *(
+        "INSERT INTO matches (match, requester, responder, state, received, units, deadline, request, promise) "
+        f"VALUES ('{match}', 'bank', 'ngo', '{state}', 1, 64, {deadline}, '{{}}', '{{}}')"
+        for match, state, deadline in (("a", "open", 9), ("b", "closing", "NULL"), ("c", "closed", "NULL"))
+    ),
+)
 
 
 def test_a_new_brokers_database_and_keys_are_private(tmp_path: Path) -> None:

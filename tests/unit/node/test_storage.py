@@ -1,6 +1,8 @@
 """The database: its shape is what the tables say, its settings are what durability needs, errors show no value."""
 
 import asyncio
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import tacita_node.data.tables
 import tacita_node.matching.tables  # noqa: F401 - registers its tables, like the ones above
 from tacita_node.data.tables import DatasetRow
 from tacita_node.storage import HEAD, Base, Database, migrate
+from tests.support.interruption import Interrupted, interrupted_after
 
 CANARY = "+447911123456"
 
@@ -33,6 +36,15 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
 
     [folder] = tacita_node.migrations.__path__
     assert ScriptDirectory(folder).get_current_head() == HEAD
+
+
+@pytest.mark.parametrize("done", range(1, 60, 7))
+def test_a_migration_that_was_interrupted_goes_on(tmp_path: Path, done: int) -> None:
+    file = tmp_path / "node.db"
+    with interrupted_after(done), suppress(Interrupted):
+        migrate(file)
+    migrate(file)
+    assert sqlite3.connect(file).execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
 
 
 def run(tmp_path: Path, scene: str) -> None:

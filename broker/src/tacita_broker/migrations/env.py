@@ -1,22 +1,38 @@
 """Alembic's entry: one synchronous connection to the URL that `upgrade` passes."""
 
 from alembic import context
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from tacita_broker.storage import Base
 
 
 def _run() -> None:
     engine = create_engine(context.config.attributes["url"], poolclass=NullPool, hide_parameters=True)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
     with engine.connect() as connection:
-        # Persistent, and cheaper to set before there are tables.
-        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        connection.commit()
-        context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            transactional_ddl=True,
+            transaction_per_migration=True,
+        )
         with context.begin_transaction():
             context.run_migrations()
     engine.dispose()
+
+
+def _on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes before data only, so a table would stay half done
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")  # persistent, and cheaper to set before there are tables
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 _run()

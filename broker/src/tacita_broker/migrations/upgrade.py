@@ -8,9 +8,9 @@ from alembic.config import Config
 from tacita_broker.storage import SCHEMA_HEAD, parse_url
 
 
-def upgrade(url: str) -> None:
-    """Bring the database at `url` to `SCHEMA_HEAD`, each revision in one transaction."""
+def upgrade(url: str, revision: str = SCHEMA_HEAD) -> None:
+    """Bring the database at `url` to `revision`, each revision in one transaction."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["url"] = parse_url(url).set(drivername="sqlite")
-    command.upgrade(config, SCHEMA_HEAD)
+    command.upgrade(config, revision)

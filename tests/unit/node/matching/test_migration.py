@@ -49,6 +49,28 @@ def test_earlier_matches_were_intersections_for_the_requester(tmp_path: Path) ->
     ]
 
 
+def test_what_had_an_earlier_form_has_ended_and_the_data_stays(tmp_path: Path) -> None:
+    """Cards, agreements and running matches whose statements this version does not read hold nothing up."""
+    file = tmp_path / "node.db"
+    to_revision(file, "0001")
+    with sqlite3.connect(file) as database:
+        database.execute("INSERT INTO datasets VALUES ('accounts', 'account', 1, 1)")
+        database.execute("INSERT INTO epochs VALUES ('accounts', 1, 1, 'account/1', 4, 64, '00', '{}', 6, 5)")
+        database.execute("INSERT INTO agreements VALUES ('x', 'haven', 'signed', 'd', '{}', 1, 1)")
+        for match, state, settled in (("a", "matching", False), ("b", "refused", False), ("c", "closed", True)):
+            row = COLUMNS | {"match": match, "role": "responder", "state": state, "settled": settled}
+            row |= {"hits_sealed": b"2"}
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            database.execute(f"INSERT INTO matches ({names}) VALUES ({marks})", tuple(row.values()))
+    migrate(file)
+    with sqlite3.connect(file) as database:
+        epochs = database.execute("SELECT withdrawn, published, card, padded_size FROM epochs").fetchall()
+        assert epochs == [(5, None, None, 64)]
+        assert database.execute("SELECT * FROM agreements").fetchall() == []
+        matches = database.execute("SELECT state, settled, units, hits_sealed FROM matches ORDER BY match").fetchall()
+    assert matches == [("aborted", 1, 64, None), ("refused", 1, 64, None), ("closed", 1, 64, b"2")]
+
+
 def to_revision(file: Path, revision: str) -> None:
     """A database as an earlier version left it."""
     config = Config()

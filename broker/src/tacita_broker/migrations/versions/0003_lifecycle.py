@@ -1,4 +1,6 @@
-"""Withdrawals, revocations, rotated keys."""
+"""Withdrawals, revocations, rotated keys. What earlier statements offered, agreed on or began has ended: the form of
+dataset cards, agreements, requests and grants is another one since, and the earlier one is not read any more.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,3 +39,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_revocations_digest")),
         sqlite_autoincrement=True,
     )
+    op.execute("UPDATE datasets SET withdrawn = published")
+    op.execute("UPDATE agreements SET ended = received")
+    op.execute("UPDATE matches SET state = 'closed', deadline = NULL WHERE state NOT IN ('closing', 'closed')")

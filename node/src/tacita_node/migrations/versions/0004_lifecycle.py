@@ -1,4 +1,7 @@
-"""Withdrawals, revocations, rotated keys."""
+"""Withdrawals, revocations, rotated keys. What earlier statements offered, agreed on or began has ended: the form of
+dataset cards, agreements, requests and grants is another one since, and the earlier one is not read any more. Records,
+budgets and released hits stay.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,4 +44,11 @@ def upgrade() -> None:
         sa.Column("rotation", sa.Text(), nullable=False),
         sa.Column("replaced", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_past_cards"),
+    )
+    op.execute("UPDATE epochs SET withdrawn = created, published = NULL, card = NULL WHERE card IS NOT NULL")
+    op.execute("DELETE FROM agreements")
+    op.execute(
+        "UPDATE matches SET settled = 1, ended = coalesce(ended, started), hits_sealed = NULL, "
+        "state = CASE WHEN state IN ('denied', 'refused', 'aborted') THEN state ELSE 'aborted' END "
+        "WHERE NOT settled"
     )
