@@ -3,12 +3,14 @@
 Two federations that differ in one thing: whether the owner's list holds any of the asker's accounts. Everything that
 the asker can see is recorded in both and must be equal: its exchanges with the broker, its API, its database, its log.
 Of the time it takes the owner, the structure is compared: its receipt is at the broker before anything is computed that
-depends on the result, and both cases compute equally much.
+depends on the result, both cases compute equally much, and nothing that broker or asker can see waits for it: a look-up
+that never ended would hold up the owner's own hits only. When both learn, the same holds for the owner's run.
 
 Left out of the comparison are the log's proofs (as many cosignatures as witnesses happened to be quick) and how often
 the asker looked whether something had happened.
 """
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -65,15 +67,26 @@ class Seen:
     logged: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
 
+LOOK_UP = "_hits/0"
+"""The task in which an engine's receiver looks what is common."""
+
+
 @dataclass
 class Computed(Workers):
-    """Computes in a thread, and notes what and when: task names, and `receipt` once the broker has it."""
+    """Computes in a thread, and notes what and when: task names, and `receipt` once the broker has it.
+
+    `may_look`: what a look-up waits for, so that a test can make one take as long as it likes.
+    """
 
     order: list[str] = field(default_factory=list)
     inner: ThreadWorkers = field(default_factory=ThreadWorkers)
+    may_look: asyncio.Event | None = None
 
     async def run(self, tasks: Sequence[Task], done: Callable[[int], None] = unnoticed) -> list[Any]:
-        self.order += [f"{task.function.__name__}/{task.elements}" for task in tasks]
+        names = [f"{task.function.__name__}/{task.elements}" for task in tasks]
+        self.order += names
+        if self.may_look is not None and LOOK_UP in names:
+            await self.may_look.wait()
         return await self.inner.run(tasks, done)
 
 
@@ -95,6 +108,38 @@ async def test_a_silent_hit_looks_like_none(tmp_path: Path, monkeypatch: pytest.
     assert hit_computed == miss_computed
     posted = hit_computed.index("receipt")
     assert 0 < posted < len(hit_computed) - 1
+
+
+@pytest.mark.parametrize(
+    ("result_to", "max_elements"), [("owner", 60), ("both", 2**20)], ids=["owner-in-partitions", "both-in-one-piece"]
+)
+async def test_nothing_that_others_see_waits_for_the_look_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result_to: str, max_elements: int
+) -> None:
+    monkeypatch.setattr(EcdhEngine, "max_elements", max_elements)
+    computed = Computed(may_look=asyncio.Event())
+    assert computed.may_look is not None
+    async with match_federation(tmp_path) as federation:
+        bank, ngo = federation.bank, federation.ngo
+        await bank.load("book", Kind.ACCOUNT, BOOK, publish=False)
+        await ngo.load("accounts", Kind.ACCOUNT, WITH_HITS)
+        await federation.agree()
+        closing = note_receipt(ngo, computed.order)
+        ngo.running.pool = computed
+        match = await federation.order(result_to=result_to, sensitivity="financial")
+        # The asker's match ends, and the owner asks for its closing, while the owner has not looked.
+        assert (await bank.ended(match)).outcome == "completed"
+        await closing.wait()
+        held = await find(ngo, match)
+        assert held is not None
+        assert (held.state, held.released, held.hits_sealed) == ("closing", False, None)
+        # Its hits are released when both are there, the closing and what was found.
+        computed.may_look.set()
+        assert (await ngo.ended(match)).hits == 2
+    assert LOOK_UP in computed.order
+    assert computed.order.index("receipt") < computed.order.index(LOOK_UP)
+    looked = computed.order[computed.order.index(LOOK_UP) :]
+    assert set(looked) == {LOOK_UP}, "no run goes on after the first look"
 
 
 async def scene(root: Path, owned: tuple[str, ...], *, hits: int) -> tuple[Seen, list[str]]:
@@ -140,16 +185,23 @@ def record(member: Member, seen: Seen) -> None:
     member.line.on = on
 
 
-def note_receipt(member: Member, order: list[str]) -> None:
-    """Notes when the broker has this member's receipt for the first time."""
+def note_receipt(member: Member, order: list[str]) -> asyncio.Event:
+    """Notes when the broker has this member's receipt for the first time; set once it has shown the closing."""
+    closing = asyncio.Event()
 
     async def on(request: httpx2.Request, send: Send) -> httpx2.Response:
         response = await send()
         if request.url.path.endswith("/receipt") and response.is_success and "receipt" not in order:
             order.append("receipt")
+        if request.method == "GET" and re.fullmatch("/v1/matches/[0-9a-f]{32}", request.url.path):
+            content = await response.aread()
+            if response.is_success and json.loads(content)["closing"] is not None:
+                closing.set()
+            return httpx2.Response(response.status_code, headers=response.headers, stream=httpx2.ByteStream(content))
         return response
 
     member.line.on = on
+    return closing
 
 
 async def look(member: Member, match: str, seen: Seen) -> None:
