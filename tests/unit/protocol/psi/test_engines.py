@@ -73,5 +73,6 @@ def test_of_every_engine_it_is_known_how_much_it_takes() -> None:
 
 def test_who_only_names_engines_loads_no_library() -> None:
     """A broker, which grants engines without running them."""
-    script = "import sys, tacita_protocol.psi.engines, tacita_protocol.session; sys.exit('private_set_intersection' in sys.modules)"
+    imports = "sys, tacita_protocol.psi.engines, tacita_protocol.session"
+    script = f"import {imports}; sys.exit('private_set_intersection' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
