@@ -1,5 +1,6 @@
 """What a node refuses to order or to answer, its local API of matches, and an inbox with nonsense in it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tacita_node.access.roles import Role
 from tacita_node.app import create_app
+from tacita_node.matching.jobs import MAX_RUNNING
 from tacita_node.matching.orders import case_reference
 from tacita_node.problems import ProblemError
 from tacita_protocol.api import Inbox, InboxEvent, InboxEventType
@@ -177,3 +179,28 @@ async def _client(member: Member) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8441", headers=headers) as client:
         yield client
+
+
+async def test_orders_that_are_still_prepared_count_as_running(tmp_path: Path) -> None:
+    async with loaded_federation(tmp_path) as federation:
+        bank = federation.bank
+        preparing = asyncio.Semaphore(0)
+
+        async def hold(request: httpx2.Request, send: Send) -> httpx2.Response:
+            if request.url.path == "/v1/catalogue":
+                preparing.release()
+                await asyncio.Event().wait()
+            return await send()
+
+        bank.line.on = hold
+        orders = [asyncio.create_task(federation.order()) for _ in range(MAX_RUNNING)]
+        for _ in orders:
+            await preparing.acquire()
+        with pytest.raises(ProblemError) as refused:
+            await federation.order()
+        assert (refused.value.status, refused.value.code) == (429, "busy")
+        for order in orders:
+            order.cancel()
+        await asyncio.gather(*orders, return_exceptions=True)
+        bank.line.on = None
+        assert (await bank.ended(await federation.order())).state == "closed"

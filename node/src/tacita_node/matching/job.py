@@ -154,6 +154,11 @@ class MatchJob(ABC):
             await forget_frames(self._services.blobs, self.match)
             self.over.set()
 
+    @property
+    def computes(self) -> bool:
+        """Whether it runs, or has still to look what it found."""
+        return not self.over.is_set() or self._session.state is State.CLOSING
+
     def cancel(self) -> bool:
         """Ends the match, unless it has ended or its receipt is signed; whether it did."""
         if self._session.state not in RUNNING or self._deadline is None:

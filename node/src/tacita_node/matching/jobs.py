@@ -8,7 +8,8 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import structlog
@@ -46,11 +47,21 @@ class MatchJobs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._signals: dict[str, Signals] = {}
         self._running: dict[str, MatchJob] = {}
+        self._ordered = 0
 
     @property
     def full(self) -> bool:
         """Whether no further match may start now."""
-        return len(self._running) >= MAX_RUNNING
+        return len(self._running) + self._ordered >= MAX_RUNNING
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keeps a place for a match that is about to start: others must not take it while its order is prepared."""
+        self._ordered += 1
+        try:
+            yield
+        finally:
+            self._ordered -= 1
 
     @property
     def crowded(self) -> bool:
@@ -84,7 +95,7 @@ class MatchJobs:
     def progress(self, match: str) -> MatchProgress | None:
         """How far the computing of a match is; None while it does not compute."""
         job = self._running.get(match)
-        if job is None or not job.progress.total:
+        if job is None or not job.computes or not job.progress.total:
             return None
         return MatchProgress(done=job.progress.done, total=job.progress.total)
 

@@ -40,6 +40,10 @@ class MatchService:
         """Begins a match; it goes on by itself. Raises `ProblemError`, or what the broker raises."""
         if self._jobs.full:
             raise ProblemError(429, "busy", "Too many matches run at the moment; order this one again later.")
+        with self._jobs.place():
+            return await self._start(order)
+
+    async def _start(self, order: MatchOrder) -> MatchSummary:
         prepared = await prepare(self._services, order)
         asked, peer, dataset = prepared.request, prepared.peer.body, prepared.dataset.body
         context = session_context(
