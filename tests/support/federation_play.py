@@ -72,6 +72,12 @@ class Disturbance:
     message: str
     after: bool
 
+    @property
+    def crashed(self) -> str | None:
+        """The role whose node crashes."""
+        other = "owner" if self.sender == "asker" else "asker"
+        return {Deed.RESTART_SENDER: self.sender, Deed.RESTART_OTHER: other}.get(self.deed)
+
 
 async def told(call: Awaitable[object]) -> str:
     """The code with which a node, or the broker, says no; empty when it did as it was asked."""

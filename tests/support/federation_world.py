@@ -225,6 +225,12 @@ class World:
             row = await session.get(BrokerMatchRow, match)
         return row is not None and row.granted is True
 
+    async def everything_is_logged(self) -> bool:
+        """Whether no entry waits for its place in the log."""
+        waiting = select(LogEntryRow.reference).where(LogEntryRow.position.is_(None)).limit(1)
+        async with self.broker.database.read() as session:
+            return (await session.execute(waiting)).first() is None
+
     # --- its beginning and its end ------------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
