@@ -1,10 +1,13 @@
 """The broker's database: two engines on one SQLite file, and the schema's version.
 
 Writers take the lock at BEGIN (`BEGIN IMMEDIATE`): a deferred transaction that turns into a writer fails with "locked"
-under load. One connection writes, so writers of this process queue in order; other processes (the commands of an
-administrator) wait on SQLite's own lock. Readers have connections of their own that cannot write.
+under load. One connection writes, and writers of this process queue for it at a lock before the pool: one that is
+cancelled while it opens the connection would leave those that wait in the pool there until they time out. Other
+processes (the commands of an administrator) wait on SQLite's own lock. Readers have their own connections, which cannot
+write.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -47,6 +50,7 @@ class Database:
         parsed = parse_url(url)
         self._writer = _engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, connections=1)
         self._reader = _engine(parsed, begin="BEGIN", query_only=True, connections=READERS)
+        self._writes = asyncio.Lock()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
@@ -54,7 +58,7 @@ class Database:
 
         Never await the network inside: every other writer waits.
         """
-        async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+        async with self._writes, AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @asynccontextmanager

@@ -4,7 +4,8 @@ Every table of every feature registers on `Base.metadata`; `migrations/` holds w
 
 - Writers open with BEGIN IMMEDIATE on an engine of their own with a single connection: a deferred transaction that
   turns into a writer late fails with "database is locked" under load, and two writers in one process would only wait
-  for each other.
+  for each other. They queue at a lock before the pool: one that is cancelled while it opens the connection would leave
+  those that wait in the pool there until they time out.
 - `synchronous=FULL` and WAL: a commit that returned survives a power cut.
 - `hide_parameters`: an error of the database never shows a value.
 """
@@ -26,8 +27,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process (the command line issuing a token) before it gives up."""
 
-WRITER_WAIT_SECONDS = 60.0
-"""How long a write waits for the other writes of this process."""
+READER_WAIT_SECONDS = 60.0
+"""How long a read waits for the other reads of this process."""
 
 READERS = 4
 
@@ -66,6 +67,7 @@ class Database:
         _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self._reading = async_sessionmaker(self._readers, expire_on_commit=False)
+        self._writes = asyncio.Lock()
         self._open = 0
         self._all_ended = asyncio.Event()
         self._all_ended.set()
@@ -76,7 +78,7 @@ class Database:
 
         It holds the only write lock: do nothing slow in it, nothing on the network, and never open a second one inside.
         """
-        async with self._counted(), self._writing() as session, session.begin():
+        async with self._counted(), self._writes, self._writing() as session, session.begin():
             yield session
 
     @asynccontextmanager
@@ -148,7 +150,7 @@ def _engine(path: Path, *, connections: int) -> AsyncEngine:
         hide_parameters=True,
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=WRITER_WAIT_SECONDS,
+        pool_timeout=READER_WAIT_SECONDS,
     )
 
 

@@ -1,6 +1,7 @@
 """The database as it must be set up, and the schema as the models say."""
 
 import asyncio
+import shutil
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -133,6 +134,27 @@ def test_writers_of_one_process_queue(tmp_path: Path, template: Path) -> None:
             session.add(NonceRow(keyid="a", nonce=str(number), expires=1))
 
     assert asyncio.run(run()) == 40
+
+
+def test_a_writer_that_gives_up_keeps_no_other_waiting(tmp_path: Path, template: Path) -> None:
+    """The first opens the only connection that writes; the second waits for it."""
+
+    async def run() -> None:
+        database = Database(f"sqlite:///{shutil.copy(template, tmp_path / 'broker.db')}")
+        try:
+            first, second = (asyncio.create_task(_count(database)) for _ in range(2))
+            await asyncio.sleep(0)
+            first.cancel()
+            async with asyncio.timeout(5):
+                assert await second == 0
+        finally:
+            await database.close()
+
+    async def _count(database: Database) -> int:
+        async with database.write() as session:
+            return int((await session.execute(text("SELECT count(*) FROM nonces"))).scalar_one())
+
+    asyncio.run(run())
 
 
 def test_errors_do_not_quote_values(tmp_path: Path, template: Path) -> None:

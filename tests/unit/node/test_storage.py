@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 import tacita_node.access.tables
 import tacita_node.agreements.tables
 import tacita_node.data.tables
+import tacita_node.lifecycle.tables
 import tacita_node.matching.tables  # noqa: F401 - registers its tables, like the ones above
 from tacita_node.data.tables import DatasetRow
 from tacita_node.storage import HEAD, Base, Database, migrate
@@ -115,6 +116,22 @@ async def writers_wait_for_each_other(database: Database) -> None:
         assert await session.scalar(text("SELECT count(*) FROM datasets")) == 50
 
 
+async def a_writer_that_gives_up_keeps_no_other_waiting(database: Database) -> None:
+    """The first opens the only connection that writes; the second waits for it."""
+
+    async def add(name: str) -> None:
+        async with database.write() as session:
+            session.add(DatasetRow(name=name, kind="phone", revision=0, created=0))
+
+    first, second = (asyncio.create_task(add(name)) for name in ("first", "second"))
+    await asyncio.sleep(0)
+    first.cancel()
+    async with asyncio.timeout(5):
+        await second
+    async with database.read() as session:
+        assert await session.get(DatasetRow, "first") is None
+
+
 async def closing_waits_for_sessions(database: Database) -> None:
     entered = asyncio.Event()
 
@@ -139,6 +156,7 @@ SCENES = {
         errors_show_no_value,
         a_failed_block_leaves_nothing,
         writers_wait_for_each_other,
+        a_writer_that_gives_up_keeps_no_other_waiting,
         closing_waits_for_sessions,
     )
 }
