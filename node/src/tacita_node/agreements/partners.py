@@ -5,9 +5,7 @@ over another channel; another card for the same partner counts only after that w
 revoked counts no more, and cannot be confirmed again.
 """
 
-import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,8 +15,8 @@ from tacita_node.agreements.endings import void_in
 from tacita_node.agreements.tables import ConfirmedPartner
 from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
-from tacita_node.identity import verify_card
-from tacita_node.lifecycle.past import chain_before
+from tacita_node.identity import Replaced, verify_card
+from tacita_node.lifecycle.past import chain_before, keep_in
 from tacita_node.lifecycle.tables import RevocationRow
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
@@ -116,10 +114,11 @@ class PartnerBook:
                 "again over another channel, and do not go on if it stays like this.",
             )
         async with self._database.write() as session:
+            await keep_in(session, card, past)
             row = await session.get(ConfirmedPartner, partner)
             if row is None or row.digest != card.digest:
                 confirmed = ConfirmedPartner(
-                    partner=partner, card=card.envelope, digest=card.digest, confirmed=self._clock(), past=past
+                    partner=partner, card=card.envelope, digest=card.digest, confirmed=self._clock()
                 )
                 if row is not None:  # what was agreed names the card that this one replaces
                     await void_in(session, now=self._clock(), peer=partner)
@@ -160,19 +159,6 @@ class PartnerBook:
             raise RuntimeError("the stored card of a confirmed partner is not the one that was confirmed")
         return card
 
-    async def cards_of(self, partners: Collection[str]) -> tuple[list[str], list[str]]:
-        """Of those partners that have replaced their keys: the envelopes of the confirmed card and of those before it,
-        and of the rotations from one to the next.
-        """
-        query = select(ConfirmedPartner).where(ConfirmedPartner.partner.in_(partners), ConfirmedPartner.past != "[]")
-        cards, rotations = [], []
-        async with self._database.read() as session:
-            for row in await session.scalars(query):
-                past: list[tuple[str, str]] = json.loads(row.past)
-                cards += [row.card, *(card for card, _ in past)]
-                rotations += [rotation for _, rotation in past]
-        return cards, rotations
-
     async def _revoked(self) -> list[KnownPartner]:
         revoked = select(RevocationRow.name).where(RevocationRow.type == "partner")
         async with self._database.read() as session:
@@ -188,8 +174,8 @@ class PartnerBook:
             return KnownPartner(card, Standing.UNCONFIRMED)
         return KnownPartner(card, Standing.CONFIRMED if confirmed.digest == card.digest else Standing.CHANGED)
 
-    async def _listed_card(self, partner: str) -> tuple[Signed[PartnerCard], str]:
-        """The card that the broker holds, and the JSON of those before it."""
+    async def _listed_card(self, partner: str) -> tuple[Signed[PartnerCard], tuple[Replaced, ...]]:
+        """The card that the broker holds, and those before it."""
         try:
             view = await self._broker.partner(partner)
         except BrokerProblem as problem:
@@ -198,9 +184,9 @@ class PartnerBook:
             raise
         try:
             card = verify_card(view.card)
-            chain = chain_before(card, view.past)
+            past = chain_before(card, view.past)
         except ProtocolError:
             raise ProblemError(502, "card-invalid", "The card that the broker holds does not verify.") from None
         if not card.body.partner == view.partner == partner:
             raise ProblemError(502, "card-invalid", "The broker answered with another partner's card.")
-        return card, json.dumps([[replaced.card.envelope, replaced.rotation.envelope] for replaced in chain])
+        return card, past

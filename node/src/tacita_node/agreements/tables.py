@@ -15,8 +15,6 @@ class ConfirmedPartner(Base):
     card: Mapped[str] = mapped_column(Text)
     digest: Mapped[str] = mapped_column(String(64))
     confirmed: Mapped[int] = mapped_column(Integer)
-    past: Mapped[str] = mapped_column(Text, default="[]")
-    """JSON list of [card, rotation]: the verified cards before it, for audits of what was said under them."""
 
 
 class AgreementRow(Base):

@@ -1,11 +1,12 @@
 """The cards that a partner had before its present one, this node itself or another."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.identity import IdentityBroken, Replaced, verify_card
-from tacita_node.lifecycle.tables import PastCardRow
+from tacita_node.lifecycle.tables import PastCardRow, PeerRotationRow
 from tacita_node.storage import Database
 from tacita_protocol.api import PastCard
 from tacita_protocol.errors import ProtocolError
@@ -36,3 +37,25 @@ def chain_before(card: Signed[PartnerCard], past: Iterable[PastCard]) -> tuple[R
         chain.append(Replaced(older, verify_rotation(found.rotation, old=older, new=card)))
         card = older
     return tuple(chain)
+
+
+async def keep_in(session: AsyncSession, card: Signed[PartnerCard], past: Iterable[Replaced]) -> None:
+    """Keeps what `chain_before` found of a peer's `card`, whether or not that card is confirmed."""
+    for replaced in past:
+        row = PeerRotationRow(
+            digest=card.digest,
+            partner=card.body.partner,
+            old=replaced.card.envelope,
+            new=card.envelope,
+            rotation=replaced.rotation.envelope,
+        )
+        await session.merge(row)
+        card = replaced.card
+
+
+async def rotations_of(database: Database, partners: Collection[str]) -> tuple[list[str], list[str]]:
+    """The known rotations of those peers: the envelopes of the cards that they lead from and to, and their own."""
+    query = select(PeerRotationRow).where(PeerRotationRow.partner.in_(partners))
+    async with database.read() as session:
+        rows = list(await session.scalars(query))
+    return [card for row in rows for card in (row.old, row.new)], [row.rotation for row in rows]

@@ -1,4 +1,4 @@
-"""Revocations that this node made or heard of, and the cards that it had before."""
+"""Revocations and rotations, of this node and of its peers, and the cards that were replaced by them."""
 
 from sqlalchemy import Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -45,3 +45,21 @@ class PastCardRow(Base):
     rotation: Mapped[str] = mapped_column(Text)
     """The KeyRotation that replaced it."""
     replaced: Mapped[int] = mapped_column(Integer)
+
+
+class PeerRotationRow(Base):
+    """A verified rotation of a peer, kept for audits of what the peer said under either key.
+
+    It confirms nothing: that a card counts is said by `confirmed_partners` only. It never goes away.
+    """
+
+    __tablename__ = "peer_rotations"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Of the new card."""
+    partner: Mapped[str] = mapped_column(String(63), index=True)
+    old: Mapped[str] = mapped_column(Text)
+    """The card that was replaced."""
+    new: Mapped[str] = mapped_column(Text)
+    """The card that replaced it."""
+    rotation: Mapped[str] = mapped_column(Text)

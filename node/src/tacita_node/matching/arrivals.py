@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from tacita_node.identity import verify_card
+from tacita_node.identity import Replaced, verify_card
+from tacita_node.lifecycle.past import chain_before, keep_in
 from tacita_node.matching.context import longest_message, session_context
 from tacita_node.matching.endings import BAD_DECISION
 from tacita_node.matching.job import JobTools, Signals
@@ -37,12 +38,20 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
+class _Asker:
+    """The card under which an asker is answered. `past` holds those before it; of a confirmed one they are known."""
+
+    card: Signed[PartnerCard]
+    confirmed: bool
+    past: tuple[Replaced, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Arrival:
     """An authentic request with the session that will answer it."""
 
     request: Signed[MatchRequest]
-    peer: Signed[PartnerCard]
-    confirmed: bool
+    asker: _Asker
     context: SessionContext
     session: ResponderSession
 
@@ -94,8 +103,8 @@ class Arrivals:
         claimed = unverified(MatchRequest, view.request)
         if claimed.match != view.match:
             raise PeerViolation("the request is about another match", field="match")
-        peer, confirmed = await self._asker(claimed.requester, view.request)
-        key = VerifyKey.from_text(peer.body.signing_key)
+        asker = await self._asker(claimed.requester, view.request)
+        key = VerifyKey.from_text(asker.card.body.signing_key)
         request = verify_statement(MatchRequest, view.request, key)
         card = await services.datasets.published_card(claimed.dataset, claimed.epoch)
         if card is None:
@@ -113,19 +122,19 @@ class Arrivals:
             custody=await services.custody.salted_head(),
             max_message_bytes=longest_message(claimed, responder_count=responder_count),
         )
-        return _Arrival(request, peer, confirmed, context, ResponderSession(context, view.request))
+        return _Arrival(request, asker, context, ResponderSession(context, view.request))
 
-    async def _asker(self, partner: str, request: str) -> tuple[Signed[PartnerCard], bool]:
-        """The confirmed card of an asker and True, if its key signed the request.
+    async def _asker(self, partner: str, request: str) -> _Asker:
+        """An asker by its confirmed card, if that card's key signed the request.
 
-        Otherwise the card under which it is told no, and False: that of a revoked asker, or the one the broker shows.
+        Otherwise by the card under which it is told no: that of a revoked asker, or the one the broker shows.
         """
         partners = self._services.agreements.partners
         confirmed = await partners.confirmed_card(partner)
         if confirmed is not None and is_signed_by(confirmed, request):
-            return confirmed, True
+            return _Asker(confirmed, confirmed=True)
         if confirmed is None and (revoked := await partners.remembered_card(partner)) is not None:
-            return revoked, False
+            return _Asker(revoked, confirmed=False)
         try:
             view = await self._services.broker.partner(partner)
         except BrokerProblem as problem:
@@ -135,7 +144,7 @@ class Arrivals:
         card = verify_card(view.card)
         if card.body.partner != partner:
             raise PeerViolation("the card is another partner's", field="partner")
-        return card, False
+        return _Asker(card, confirmed=False, past=chain_before(card, view.past))
 
     async def _begin(self, arrival: _Arrival, decision: LoggedDecision) -> None:
         data = canonical_json(decision.model_dump(mode="json"))
@@ -144,7 +153,7 @@ class Arrivals:
             [event] = arrival.session.receive(MessageKind.DECISION, data, self._services.clock())
         except ProtocolError as error:
             _log.error("decision-not-proven", match=match, error=type(error).__name__)
-            if arrival.confirmed:
+            if arrival.asker.confirmed:
                 await self._journal.begin(self._aborted(arrival))
                 self._jobs.close(match)
             # Of a stranger's request that the log does not know nothing is kept: a broker that invents partners could
@@ -152,6 +161,8 @@ class Arrivals:
             return
         if not isinstance(event, Granted):
             raise RuntimeError("a responder's session takes grants only")
+        async with self._services.database.write() as session:  # before the match: its evidence is never without them
+            await keep_in(session, arrival.asker.card, arrival.asker.past)
         await self._journal.begin(self._row(arrival, State.GRANTED, decision=data.decode("utf-8")))
         decide = self._busy if self._jobs.full else self._responder.decide
 
@@ -174,7 +185,7 @@ class Arrivals:
             match=asked.match,
             role=Role.RESPONDER.value,
             peer=asked.requester,
-            peer_card=arrival.peer.envelope,
+            peer_card=arrival.asker.card.envelope,
             dataset=asked.dataset,
             own_dataset=asked.dataset,
             own_epoch=asked.epoch,

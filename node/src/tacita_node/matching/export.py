@@ -2,6 +2,7 @@
 
 from sqlalchemy import func, select
 
+from tacita_node.lifecycle.past import rotations_of
 from tacita_node.matching.tables import MatchRow
 from tacita_node.services import NodeServices
 from tacita_protocol.api import LoggedClosing, LoggedDecision, parse_body
@@ -17,7 +18,7 @@ async def audit_export(services: NodeServices) -> AuditExport:
         count = await session.scalar(select(func.count()).select_from(MatchRow)) or 0
     rows.reverse()
     identity = services.identity
-    theirs, rotations = await services.agreements.partners.cards_of({row.peer for row in rows})
+    theirs, rotations = await rotations_of(services.database, {row.peer for row in rows})
     own = [identity.card.envelope, *(replaced.card.envelope for replaced in identity.past)]
     cards = dict.fromkeys([*own, *(row.peer_card for row in rows), *theirs])
     return AuditExport(

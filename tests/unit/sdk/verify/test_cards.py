@@ -66,6 +66,11 @@ def test_statements_verify_under_each_key_that_the_partner_had() -> None:
     assert cards.witness_keys(["north-bank", "somebody-else"]) == {PARTNER_CARD.witness_key}
 
 
+def test_exports_of_several_nodes_may_show_parts_of_a_chain_and_the_same_ones_twice() -> None:
+    assert len(of([0, 1, 2, 1], FIRST, SECOND, FIRST)) == 3
+    assert len(of([1, 2], SECOND)) == 2
+
+
 def test_one_card_needs_no_rotation() -> None:
     assert len(of([1])) == 1
 

@@ -13,12 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Says of epochs since when they are withdrawn; keeps revocations and past cards, own ones and those of peers."""
+    """Says of epochs since when they are withdrawn; keeps revocations, past cards, and the rotations of peers."""
     op.add_column("epochs", sa.Column("withdrawn", sa.Integer(), nullable=True))
-    with op.batch_alter_table("confirmed_partners") as confirmed_partners:
-        confirmed_partners.add_column(sa.Column("past", sa.Text(), nullable=False, server_default="[]"))
-    with op.batch_alter_table("confirmed_partners") as confirmed_partners:
-        confirmed_partners.alter_column("past", server_default=None)
     op.create_table(
         "revocations",
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -45,6 +41,16 @@ def upgrade() -> None:
         sa.Column("replaced", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_past_cards"),
     )
+    op.create_table(
+        "peer_rotations",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("partner", sa.String(length=63), nullable=False),
+        sa.Column("old", sa.Text(), nullable=False),
+        sa.Column("new", sa.Text(), nullable=False),
+        sa.Column("rotation", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_peer_rotations"),
+    )
+    op.create_index("ix_peer_rotations_partner", "peer_rotations", ["partner"])
     op.execute("UPDATE epochs SET withdrawn = created, published = NULL, card = NULL WHERE card IS NOT NULL")
     op.execute("DELETE FROM agreements")
     op.execute(
