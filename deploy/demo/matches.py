@@ -64,17 +64,20 @@ class Tally:
 
 def match_all(bank: Node, ngo: Node, data: SampleData, tally: Tally) -> None:
     """Every match of the demo, one after the other."""
-    print("\nMatching:")
+    print("\nMatching. The sample data overlaps in known places (planted); under each match, the first two hits,")
+    print("as the lines of the learner's own file:")
     accounts = bank.match(
         dataset="customer-accounts", with_="haven/reported-accounts", purpose="payment-screening",
         basis="gdpr-6-1-f", case="AB-2026-114",
     )  # fmt: skip
-    _report("The bank asks the NGO about accounts", accounts, data.customer_account_lines, tally)
+    title = "The bank asks which of its accounts were reported to the NGO, and alone learns"
+    _report(title, accounts, data.customer_account_lines, tally)
     phones = ngo.match(
         dataset="hotline-phones", with_="albion-bank/customer-phones", purpose="victim-protection",
         basis="gdpr-6-1-d", case="H-77",
     )  # fmt: skip
-    _report("The NGO asks the bank about phones", phones, data.hotline_phone_lines, tally)
+    title = "The NGO asks which hotline numbers are customers of the bank, and alone learns"
+    _report(title, phones, data.hotline_phone_lines, tally)
     _match_emails(ngo, data, tally)
     _match_silently(bank, ngo, data, tally)
     denied = bank.match(
@@ -98,16 +101,18 @@ def _match_emails(ngo: Node, data: SampleData, tally: Tally) -> None:
             basis="gdpr-6-1-d", case="H-79", mode=mode,
         )  # fmt: skip
 
-    title, planted = "The NGO asks only how many e-mail addresses are the bank's customers'", data.advert_email_lines
+    planted = data.advert_email_lines
+    title = "The NGO asks only how many addresses of its adverts are customers of the bank"
     summary = _ended(title, ask("cardinality"), tally).summary
     tally.count_number(summary.hits, len(planted))
     print(f"  {title}: planted {len(planted)}, told {summary.hits}, rounded to tens, and none of them by name")
-    _report("The NGO asks which", ask("intersection"), planted, tally)
+    _report("The NGO asks which ones, and alone learns", ask("intersection"), planted, tally)
 
 
 def _match_silently(bank: Node, ngo: Node, data: SampleData, tally: Tally) -> None:
     """The bank lets the NGO see which of its suspects are customers, and learns nothing itself."""
-    title = "The bank asks silently about the NGO's suspects"
+    title = "The bank lets the NGO test its customers against a list of suspects"
+    started = time.monotonic()
     asked = bank.match(
         dataset="customer-phones", with_="haven/suspects", purpose="payment-screening", basis="gdpr-6-1-f",
         case="AB-2026-116", result_to="owner",
@@ -115,11 +120,12 @@ def _match_silently(bank: Node, ngo: Node, data: SampleData, tally: Tally) -> No
     own = _ended(title, asked, tally)
     if own.summary.hits is not None or own.hits:
         tally.unexpected.append(f"{title}: the bank learned something")
-    _report(f"{title}; the bank learns nothing, the NGO", Match(ngo, asked.id), data.suspect_phone_lines, tally)
+    silent = Match(ngo, asked.id)
+    _report(f"{title}, and learns nothing; the NGO", silent, data.suspect_phone_lines, tally, started=started)
 
 
-def _report(title: str, match: Match, planted: frozenset[int], tally: Tally) -> None:
-    started = time.monotonic()
+def _report(title: str, match: Match, planted: frozenset[int], tally: Tally, *, started: float | None = None) -> None:
+    started = time.monotonic() if started is None else started
     result = _ended(title, match, tally)
     tally.count_hits(result, planted)
     print(f"  {title}: planted {len(planted)}, found {len(result.hits)} ({time.monotonic() - started:.1f} s)")

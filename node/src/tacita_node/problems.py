@@ -110,7 +110,7 @@ async def _of_broker(_request: Request, error: Exception) -> Response:
     match error:
         case BrokerProblem(status=status, code=code) if status < 500:
             shown = code if re.fullmatch(r"[a-z0-9-]{1,57}", code) else "unknown"
-            return _say(409, f"broker-{shown}", "The broker refused: its answer is named in this problem's type.")
+            return _say(409, f"broker-{shown}", f"The broker refused this: {shown}.")
         case ResponseUntrusted():
             return _say(502, "broker-untrusted", "The broker's answer cannot be trusted; nothing was done with it.")
         case _:

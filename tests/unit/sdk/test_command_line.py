@@ -107,6 +107,13 @@ def test_a_malformed_target_of_a_match_is_named_by_its_option() -> None:
     assert (done.returncode, "not well formed: --with\n" in done.stderr) == (2, True)
 
 
+def test_what_does_not_fit_a_publication_is_named_by_its_option_and_not_shown() -> None:
+    order = ("--dataset", "phones", "--sensitivity", "ordinary", "--visible-to", "Every NGO")
+    done = tacita("data", "publish", *order, TACITA_NODE=NOBODY)
+    assert (done.returncode, "not well formed: --visible-to\n" in done.stderr) == (2, True)
+    assert "Every NGO" not in done.stderr
+
+
 def test_an_audit_that_cannot_be_verified_is_exit_code_4_and_names_the_step(tmp_path: Path) -> None:
     trust = tmp_path / "trust.policy"
     trust.write_text("log nonsense\n")

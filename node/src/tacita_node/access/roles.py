@@ -85,5 +85,7 @@ class Routes:
 
 def check_permitted(roles: frozenset[Role], route: Route, table: Mapping[Route, frozenset[Role]] = TABLE) -> None:
     """Raises a 403 problem unless one of `roles` may use `route`. What is not in the table nobody may."""
-    if not roles & table.get(route, frozenset()):
-        raise ProblemError(403, "not-permitted", "The roles of this token do not allow this.")
+    needed = table.get(route, frozenset())
+    if not roles & needed:
+        detail = f"This takes a token of another role: {' or '.join(sorted(needed))}." if needed else "No role opens this."
+        raise ProblemError(403, "not-permitted", detail)

@@ -110,7 +110,8 @@ def _supported(order: MatchOrder) -> tuple[Mode, ResultTo, tuple[str, ...]]:
     try:
         mode, result_to = Mode(order.mode), ResultTo(order.result_to)
     except ValueError:
-        raise ProblemError(422, "not-supported", "This node knows no such mode or receiver.") from None
+        detail = f"A mode is one of: {', '.join(Mode)}; who learns is one of: {', '.join(ResultTo)}."
+        raise ProblemError(422, "not-supported", detail) from None
     engines = tuple(name for name in ENGINE_NAMES if serves(name, mode, result_to))
     if not engines:
         raise ProblemError(422, "not-supported", "No way of matching that this node has gives such a result there.")

@@ -66,7 +66,8 @@ OLD_EPOCH = Reason(
     message="The dataset has a newer epoch; ask about that one, since records may have been withdrawn.",
 )
 NO_AGREEMENT = Reason(
-    code="no-agreement", message="No agreement that both partners signed covers this dataset, purpose and legal basis."
+    code="no-agreement",
+    message="No agreement that both partners signed covers this dataset, purpose, legal basis and way of matching.",
 )
 CAP_REACHED = Reason(
     code="cap-reached",

@@ -70,7 +70,7 @@ def propose(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign a draft first and send it to the partner."""
+    """Make an agreement of a draft, sign it and send it to the partner, who signs next."""
     from pydantic import ValidationError
 
     from tacita_sdk.node_api import AgreementDraft

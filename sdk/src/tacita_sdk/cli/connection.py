@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from tacita_sdk.node import Node
 
 DEFAULT_NODE_URL = "http://127.0.0.1:8441"
@@ -47,3 +49,15 @@ def connect(url: str, token_file: Path | None) -> "Node":
             "this is not a token: it holds a space, a line break or a letter beyond ASCII.", param_hint="--token-file"
         )
     return Node(url, token=token)
+
+
+def not_well_formed(error: "ValidationError", **options: str) -> typer.BadParameter:
+    """A usage error that names the options whose values do not fit, and no value.
+
+    Args:
+        error: what building the body to send raised.
+        options: the option of each field that is not called like its option.
+    """
+    fields = [str(item["loc"][0]).rstrip("_") for item in error.errors()]
+    named = dict.fromkeys(options.get(field, "--" + field.replace("_", "-")) for field in fields)
+    return typer.BadParameter(f"not well formed: {', '.join(named)}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect
+from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect, not_well_formed
 
 if TYPE_CHECKING:
     from tacita_sdk.node_api import ImportReport
@@ -81,17 +81,25 @@ def rejects(
 def publish(
     dataset: Dataset,
     sensitivity: Annotated[str, typer.Option(help="ordinary, financial or possible-victim.")],
-    visible_to: Annotated[list[str], typer.Option(help="Kind of partner that may discover it; repeat for several.")],
+    visible_to: Annotated[
+        list[str], typer.Option(help="Kind of partner that may discover it, as bank, hotel, ngo; repeat for several.")
+    ],
     node_url: NodeUrl = DEFAULT_NODE_URL,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish the present records as a new epoch. Only a signed card leaves: name, kind, padded size, commitment."""
+    from pydantic import ValidationError
+
     from tacita_sdk.cli.output import show
     from tacita_sdk.node_api import PublishOrder
 
+    try:
+        order = PublishOrder(sensitivity=sensitivity, discoverable_by=tuple(visible_to))
+    except ValidationError as error:
+        raise not_well_formed(error, discoverable_by="--visible-to") from error
     with connect(node_url, token_file) as node:
-        report = node.publish(dataset, PublishOrder(sensitivity=sensitivity, discoverable_by=tuple(visible_to)))
+        report = node.publish(dataset, order)
     lines = [f"{report.dataset} is published as epoch {report.epoch}; others see a size of {report.padded_size}."]
     show(report, as_json=as_json, lines=lines)
 

@@ -12,7 +12,7 @@ EXIT_CODES = """Exit codes: 0 done · 1 refused, denied or not possible (the sen
 
 app = typer.Typer(
     name="tacita",
-    help="Match phone numbers and accounts with partners without showing each other the data, and prove it afterwards.",
+    help="Find what you and a partner both hold without showing each other the rest, and prove it afterwards.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: rich alone would take a quarter of a second

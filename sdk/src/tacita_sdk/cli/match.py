@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect
+from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect, not_well_formed
 
 if TYPE_CHECKING:
     from tacita_sdk.node_api import MatchSummary
@@ -67,8 +67,7 @@ def run(
                 sensitivity=sensitivity,
             )
         except ValidationError as error:
-            fields = ", ".join("--" + str(item["loc"][0]).rstrip("_") for item in error.errors())
-            raise typer.BadParameter(f"not well formed: {fields}") from error
+            raise not_well_formed(error) from error
         line = ProgressLine(sys.stderr)
         try:
             summary = match.wait(timeout=wait, on_progress=line.show).summary

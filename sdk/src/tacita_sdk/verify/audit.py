@@ -1,7 +1,7 @@
 """The offline audit: the whole log, and every match in the exports, in numbered steps (`steps.AuditStep`).
 
 Nothing is believed but the trust file. Each step proves its sentence or raises `VerificationFailed` with its number;
-a later step may rely on what an earlier one proved.
+a later step may rely on what an earlier one proved. A match in two exports is verified in each, and counted once.
 """
 
 import time
@@ -75,7 +75,7 @@ def _check_exports(exports: Sequence[AuditExport]) -> Step:
             VerifyKey.from_text(export.broker_key)
             if (export.broker, export.broker_key) != (exports[0].broker, exports[0].broker_key):
                 raise PeerViolation("the exports come from nodes of different brokers", field="broker_key")
-    count = sum(len(export.matches) for export in exports)
+    count = len({match.match for export in exports for match in export.matches})
     left_out = sum(export.left_out for export in exports)
     older = f"; {left_out} older matches are not in them" if left_out else ""
     return AuditStep.EXPORTS.proved(f"{len(exports)} exports under one broker, {count} matches{older}")
@@ -111,12 +111,12 @@ def _check_statements(exports: Sequence[AuditExport], cards: Cards) -> tuple[lis
             check_terms(match)
             across.add(match)
     matches = [match for _, _, match in pairs]
-    receipts = sum(len(match.receipts) for match in matches)
+    receipts = {receipt.digest for match in matches for receipt in match.receipts.values()}
     return matches, [
         AuditStep.STATEMENTS.proved(
-            f"requests, decisions and answers of {len(matches)} matches are signed by their makers"
+            f"requests, decisions and answers of {len(_ids(matches))} matches are signed by their makers"
         ),
-        AuditStep.RECEIPTS.proved(f"{receipts} receipts are signed by their sides"),
+        AuditStep.RECEIPTS.proved(f"{len(receipts)} receipts are signed by their sides"),
         AuditStep.LINKS.proved(
             "request, decision, acceptance, open and receipts name each other by digest, and all who decided allow"
             " what was granted;"
@@ -129,43 +129,56 @@ def _check_entries(
     matches: Sequence[MatchEvidence], log: VerifiedLog, trust: TrustPolicy, cards: Cards
 ) -> tuple[list[tuple[str, Checkpoint]], list[Step]]:
     seen: list[tuple[str, Checkpoint]] = []
-    opened = closed = 0
+    opened: list[MatchEvidence] = []
+    closed: list[MatchEvidence] = []
     for match in matches:
         with AuditStep.OPENINGS.checking(match.about):
             if checkpoint := check_opening(match, log, trust, cards):
                 seen.append((match.about, checkpoint))
-                opened += 1
+                opened.append(match)
     for match in matches:
         with AuditStep.CLOSINGS.checking(match.about):
             if checkpoint := check_closing(match, log, trust, cards):
                 seen.append((match.about, checkpoint))
-                closed += 1
+                closed.append(match)
     return seen, [
-        AuditStep.OPENINGS.proved(f"{opened} opening entries are in the log, witnessed by others than the parties"),
-        AuditStep.CLOSINGS.proved(f"{closed} closing entries are in the log and cover exactly the receipts shown"),
+        AuditStep.OPENINGS.proved(
+            f"{len(_ids(opened))} opening entries are in the log, witnessed by others than the parties"
+        ),
+        AuditStep.CLOSINGS.proved(
+            f"{len(_ids(closed))} closing entries are in the log and cover exactly the receipts shown"
+        ),
     ]
 
 
 def _check_endings(matches: Sequence[MatchEvidence], log: VerifiedLog) -> list[Step]:
-    compared = closed = 0
-    undecided = sum(match.decision is None for match in matches)
+    compared: list[MatchEvidence] = []
+    closed: list[MatchEvidence] = []
     for match in matches:
         with AuditStep.TRANSCRIPTS.checking(match.about):
-            compared += check_transcripts(match)
+            if check_transcripts(match):
+                compared.append(match)
             check_charges(match)
     for match in matches:
         with AuditStep.DEADLINES.checking(match.about):
-            closed += check_deadline(match, log.head.latest_cosign_time)
+            if check_deadline(match, log.head.latest_cosign_time):
+                closed.append(match)
+    ended = _ids(closed)
+    decided = _ids([match for match in matches if match.decision is not None])
     return [
         AuditStep.TRANSCRIPTS.proved(
-            f"both sides of {compared} completed matches state the same transcripts and counts,"
+            f"both sides of {len(_ids(compared))} completed matches state the same transcripts and counts,"
             " and charge what could be evaluated"
         ),
         AuditStep.DEADLINES.proved(
-            f"{closed} matches were closed in time, {len(matches) - closed - undecided} may still go on,"
-            f" {undecided} show no decision"
+            f"{len(ended)} matches were closed in time, {len(decided - ended)} may still go on,"
+            f" {len(_ids(matches) - decided)} show no decision"
         ),
     ]
+
+
+def _ids(matches: Sequence[MatchEvidence]) -> set[str]:
+    return {match.match for match in matches}
 
 
 def _check_consistency(
