@@ -32,7 +32,7 @@ MESSAGES = {
 }
 
 blocks = st.sets(st.sampled_from(list(BLOCKS)), min_size=1, max_size=3)
-units = st.sampled_from([26_000, 26_000, 300, 150])
+units = st.sampled_from([26_000, 26_000, 200, 100])
 
 
 def numbers(chosen: set[str]) -> frozenset[str]:

@@ -53,7 +53,7 @@ from tests.support.scale import runs
 
 R = TypeVar("R")
 
-RUNS = runs(test=64, soak=2_000)
+RUNS = runs(test=48, soak=2_000)
 SHARES = 4
 RUNS_OF_A_WORLD = 20
 """In how many runs one broker and its log are used, before another federation takes their place."""

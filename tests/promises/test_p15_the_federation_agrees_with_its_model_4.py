@@ -1,0 +1,10 @@
+"""Promise 15: a state machine of the federation agrees with its model (share 4 of 4; `support/federation_machine`)."""
+
+import pytest
+
+from tests.support.federation_machine import share
+
+
+@pytest.mark.timeout(900)
+def test_share_four() -> None:
+    share(4)
