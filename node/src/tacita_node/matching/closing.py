@@ -110,8 +110,8 @@ class MatchClosing:
             return False
         if self._services.identity.replaced_since(row.started):
             return False  # the broker takes nothing about this match under the present key
-        _, denied, row.decision = self._decision(row, view)
-        receipt = None if denied else aborted_receipt(row, self._services)
+        decision, row.decision = self._decision(row, view)
+        receipt = None if isinstance(decision.body, Denial) else aborted_receipt(row, self._services)
         if receipt is None:
             return False
         await self._journal.keep(self._match, decision=row.decision, receipt=receipt.envelope)
@@ -121,14 +121,14 @@ class MatchClosing:
         context = context_of(self._services, row)
         data = canonical_json(closing.model_dump(mode="json"))
         # 1. Which decision this closing must cite.
-        decision, denied, kept = self._decision(row, view)
+        decision, kept = self._decision(row, view)
         # 2. What this side knows of the match.
         responded = row.role == Role.RESPONDER.value
         facts = MatchFacts(
             match=row.match,
             role=Role(row.role),
-            decision=decision,
-            denied=denied,
+            decision=decision.digest,
+            start_before=None if isinstance(decision.body, Denial) else decision.body.start_before,
             refusal=None if row.refusal is None else self._verified(Refusal, row, row.refusal, own=responded),
             receipt=None if row.receipt is None else self._verified(Receipt, row, row.receipt, own=True),
         )
@@ -150,8 +150,8 @@ class MatchClosing:
             decision=kept,
         )
 
-    def _decision(self, row: MatchRow, view: MatchView) -> tuple[Digest, bool, str]:
-        """Digest of the decision, whether it is a denial, and its JSON. A match may have ended here before it came."""
+    def _decision(self, row: MatchRow, view: MatchView) -> tuple[Signed[Grant] | Signed[Denial], str]:
+        """The decision and its JSON as it is kept. A match may have ended here before it came."""
         if row.decision is not None:
             logged, kept = parse_body(LoggedDecision, row.decision.encode("utf-8")), row.decision
         elif view.decision is not None:
@@ -160,13 +160,14 @@ class MatchClosing:
             raise PeerViolation("a match was closed without a decision", field="decision")
         request = self._verified(MatchRequest, row, row.request, own=row.role == Role.REQUESTER.value)
         key = self._services.identity.broker.key
-        denied = claims(Denial, logged.decision)
-        decision: Signed[Denial] | Signed[Grant] = (
-            verify_statement(Denial, logged.decision, key) if denied else verify_statement(Grant, logged.decision, key)
-        )
+        decision: Signed[Grant] | Signed[Denial]
+        if claims(Denial, logged.decision):
+            decision = verify_statement(Denial, logged.decision, key)
+        else:
+            decision = verify_statement(Grant, logged.decision, key)
         if (decision.body.match, decision.body.request) != (row.match, request.digest):
             raise PeerViolation("the decision is about another request", field="request")
-        return decision.digest, denied, kept
+        return decision, kept
 
     def _verified(self, cls: type[S], row: MatchRow, envelope: str, *, own: bool) -> Signed[S]:
         """A statement of this match: an own one, or one of the peer."""

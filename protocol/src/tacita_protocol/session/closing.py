@@ -11,6 +11,7 @@ from tacita_protocol.statements.logged import Outcome, closing_items, outcome_of
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
 from tacita_protocol.statements.statement import Signed, digest_or_none, parse_part, verify_statement
 from tacita_protocol.statements.vocabulary import Role
+from tacita_protocol.tlog.entry import COARSE_SECONDS
 
 RELEASING = frozenset((Outcome.COMPLETED, Outcome.INCOMPLETE))
 """Outcomes that do not contradict a side's own completed receipt."""
@@ -23,10 +24,16 @@ class MatchFacts:
     match: str
     role: Role
     decision: Digest
-    denied: bool
+    start_before: int | None
+    """Until when the grant could be answered; None for a denial."""
     refusal: Signed[Refusal] | None
     receipt: Signed[Receipt] | None
     """This side's own, if it has signed one."""
+
+    @property
+    def denied(self) -> bool:
+        """Whether the decision is a denial."""
+        return self.start_before is None
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def verify_closing(data: bytes, *, context: SessionContext, facts: MatchFacts, n
     # 2. The peer's receipt, if it is in: signed by the peer, about this match.
     peer = _peer_receipt(peer_envelope, context, facts)
     # 3. The refusal, if there is one.
-    refusal = _refusal(body.refusal, context, facts, peer)
+    refusal = _refusal(body.refusal, context, facts)
     # 4. The outcome follows from these.
     requester, responder = (own, peer) if asked else (peer, own)
     if facts.denied:
@@ -79,6 +86,8 @@ def verify_closing(data: bytes, *, context: SessionContext, facts: MatchFacts, n
         raise ProofInvalid("the closing entry does not record this end of this match")
     if opened.time > now + MAX_CLOCK_SKEW:
         raise ProofInvalid("the closing entry comes from the future")
+    if facts.refusal and refusal is None:
+        _check_too_late(facts, opened.time, peer)
     completed = own is not None and own.body.status is ReceiptStatus.COMPLETED
     return VerifiedClosing(outcome, peer, may_release=completed and outcome in RELEASING)
 
@@ -108,14 +117,8 @@ def _peer_receipt(envelope: str | None, context: SessionContext, facts: MatchFac
     return receipt
 
 
-def _refusal(
-    envelope: str | None, context: SessionContext, facts: MatchFacts, peer: Signed[Receipt] | None
-) -> Signed[Refusal] | None:
+def _refusal(envelope: str | None, context: SessionContext, facts: MatchFacts) -> Signed[Refusal] | None:
     if envelope is None:
-        # A refusal of what the requester has given up already comes too late.
-        given_up = peer is not None and peer.body.status is ReceiptStatus.ABORTED
-        if facts.refusal and not given_up:
-            raise PeerViolation("the refusal is not in the closing", field="refusal")
         return None
     if facts.refusal:
         if envelope != facts.refusal.envelope:
@@ -124,6 +127,15 @@ def _refusal(
     if facts.role is Role.RESPONDER:
         raise PeerViolation("this side has refused nothing", field="refusal")
     return verify_refusal(envelope, context=context, match=facts.match, grant=facts.decision)
+
+
+def _check_too_late(facts: MatchFacts, closed: int, peer: Signed[Receipt] | None) -> None:
+    """A refusal is left out only where it came too late: the requester had given up, or the time to answer was over."""
+    if peer is not None and peer.body.status is ReceiptStatus.ABORTED:
+        return
+    in_time = facts.start_before is None or closed + COARSE_SECONDS <= facts.start_before
+    if facts.role is Role.REQUESTER or in_time:  # a requester has seen it at the broker
+        raise PeerViolation("the refusal is not in the closing", field="refusal")
 
 
 def verify_refusal(envelope: str | bytes, *, context: SessionContext, match: str, grant: Digest) -> Signed[Refusal]:

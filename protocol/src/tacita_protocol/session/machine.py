@@ -235,7 +235,7 @@ class MatchSession:
             match=self.match_id,
             role=self.role,
             decision=decision.digest,
-            denied=self._denial is not None,
+            start_before=self._grant.body.start_before if self._grant else None,
             refusal=self._refusal,
             receipt=self._receipt,
         )

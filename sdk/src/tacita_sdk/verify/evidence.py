@@ -100,8 +100,9 @@ def read_receipts(match: MatchEvidence, exported: ExportedMatch, cards: Cards) -
         if match.refusal is not None and match.refusal.digest != covered_refusal.digest:
             raise PeerViolation("the closing covers another refusal than the match had", field="refusal")
         match.refusal = covered_refusal
-    elif _given_up(match):
-        match.refusal = None  # it came too late: what ended the match is that the requester gave it up
+    elif match.role is Role.RESPONDER or _given_up(match):
+        # It came too late: the requester had given up, or the time to answer was over (which the outcome needs).
+        match.refusal = None
 
 
 def _given_up(match: MatchEvidence) -> bool:

@@ -186,6 +186,16 @@ def test_a_refusal_left_out_of_the_closing() -> None:
     assert raised.value.field == "refusal"
 
 
+def test_a_refusal_may_come_after_the_time_to_answer() -> None:
+    pair = SessionPair().reach(State.GRANTED)
+    pair.responder.refuse(reasons=REASONS, policy=None, now=NOW + 10)
+    over = pair.grant.body.start_before
+    data = pair.broker.close(pair.responder.match_id, pair.grant.digest, time=over)
+    assert pair.responder.receive(MessageKind.CLOSING, data, over + 100) == [
+        Closed(Outcome.INCOMPLETE, None, may_release=False)
+    ]
+
+
 def test_an_abort_may_come_too_late_for_the_closing() -> None:
     pair = SessionPair().reach(State.ACCEPTED)
     pair.requester.abort(now=NOW + 3700)
