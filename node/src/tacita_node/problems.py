@@ -106,11 +106,16 @@ async def _of_http(_request: Request, error: Exception) -> Response:
             return _say(500, "internal", "The node could not answer.")
 
 
+_STRANGER = (
+    "The broker takes nothing from this node's key: it is not approved, was revoked, or the clock here is wrong."
+)
+
+
 async def _of_broker(_request: Request, error: Exception) -> Response:
     match error:
         case BrokerProblem(status=status, code=code) if status < 500:
             shown = code if re.fullmatch(r"[a-z0-9-]{1,57}", code) else "unknown"
-            return _say(409, f"broker-{shown}", f"The broker refused this: {shown}.")
+            return _say(409, f"broker-{shown}", _STRANGER if status == 401 else f"The broker refused this: {shown}.")
         case ResponseUntrusted():
             return _say(502, "broker-untrusted", "The broker's answer cannot be trusted; nothing was done with it.")
         case _:

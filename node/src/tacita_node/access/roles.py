@@ -87,5 +87,7 @@ def check_permitted(roles: frozenset[Role], route: Route, table: Mapping[Route, 
     """Raises a 403 problem unless one of `roles` may use `route`. What is not in the table nobody may."""
     needed = table.get(route, frozenset())
     if not roles & needed:
-        detail = f"This takes a token of another role: {' or '.join(sorted(needed))}." if needed else "No role opens this."
+        detail = (
+            f"This takes a token of another role: {' or '.join(sorted(needed))}." if needed else "No role opens this."
+        )
         raise ProblemError(403, "not-permitted", detail)

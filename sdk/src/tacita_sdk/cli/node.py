@@ -26,7 +26,7 @@ def status(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, a
         f"witness key  {body.witness_vkey}",
         "approved by the broker"
         if body.approved
-        else "not approved, or the broker does not answer: ask its operator to compare fingerprints",
+        else "not approved, revoked, or the broker does not answer: ask its operator, who compares fingerprints",
         "trust file installed" if body.trust else "no trust file yet: run `tacita-node trust DIR FILE`",
     ]
     show(body, as_json=as_json, lines=lines)
