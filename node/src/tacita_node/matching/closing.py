@@ -21,7 +21,6 @@ from tacita_node.matching.tables import MatchRow
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import LoggedClosing, LoggedDecision, MatchView, parse_body
-from tacita_protocol.crypto.digest import Digest
 from tacita_protocol.crypto.jcs import canonical_json
 from tacita_protocol.errors import PeerViolation, ProtocolError
 from tacita_protocol.session import State
