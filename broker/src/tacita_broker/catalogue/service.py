@@ -39,7 +39,8 @@ class CatalogueService:
         self._limits = limits
         self._clock = clock
         self._bell = bell
-        self._verified: dict[tuple[str, str, int], Signed[DatasetCard]] = {}
+        self._verified: dict[tuple[str, str], Signed[DatasetCard]] = {}
+        """By owner and name: as many as there may be datasets, however many epochs they have."""
 
     async def publish(self, caller: KnownPartner, dataset: str, epoch: int, envelope: str) -> bool:
         """Store a card for one epoch and hand it to the log. False when the same bytes were there already.
@@ -134,12 +135,16 @@ class CatalogueService:
         return None if row is None else await self._offered(session, row)
 
     async def _offered(self, session: AsyncSession, row: DatasetRow) -> Offered | None:
-        """The card with its owner, approved, unless it was withdrawn. It is verified once: cards never change."""
+        """The card with its owner, approved, unless it was withdrawn.
+
+        It is verified once, as long as no other epoch of its dataset is asked for.
+        """
         owner = await self._partners.approved_in(session, row.partner)
         if owner is None or row.withdrawn is not None:
             return None
-        address = (row.partner, row.dataset, row.epoch)
-        if (card := self._verified.get(address)) is None:
+        address = (row.partner, row.dataset)
+        card = self._verified.get(address)
+        if card is None or card.envelope != row.card:
             card = self._verified[address] = verify_statement(DatasetCard, row.card, owner.key)
         return Offered(owner.card, card)
 
