@@ -7,7 +7,7 @@ exist for it. The same bytes again change nothing, whatever has been published o
 from collections.abc import Callable
 
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.agreements.tables import AgreementRow
@@ -19,11 +19,12 @@ from tacita_broker.inbox.service import InboxService
 from tacita_broker.lifecycle.tables import RevocationRow
 from tacita_broker.log.service import QUEUED
 from tacita_broker.log.store import queue_entry
+from tacita_broker.matches.tables import MatchRow
 from tacita_broker.partners.service import KnownPartner, require_in_force
 from tacita_broker.partners.tables import PartnerRow, PartnerStatus
 from tacita_broker.problems import conflict, not_found, refused
 from tacita_broker.storage import Database
-from tacita_protocol.api import InboxEventType
+from tacita_protocol.api import InboxEventType, MatchState
 from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.statements.revocation import (
     Revocation,
@@ -104,6 +105,7 @@ class Revocations:
                 return (await session.execute(earlier)).scalar_one()
             row.status = PartnerStatus.REVOKED.value
             await session.flush()
+            await self._hasten(session, partner)
             told = list(await session.scalars(approved.order_by(PartnerRow.partner)))
             await self._record(session, signed, partner, None, told)
         self._announce(told)
@@ -123,6 +125,17 @@ class Revocations:
         await session.execute(
             update(DatasetRow).where(*named, DatasetRow.withdrawn.is_(None)).values(withdrawn=self._clock())
         )
+
+    async def _hasten(self, session: AsyncSession, partner: str) -> None:
+        """Let the running matches of a revoked partner, which can say nothing more in them, close soon."""
+        soon = self._clock() + self._settings.abort_grace_seconds
+        running = (MatchState.GRANTED.value, MatchState.ACCEPTED.value, MatchState.OPEN.value)
+        concerned = (
+            MatchRow.state.in_(running),
+            or_(MatchRow.requester == partner, MatchRow.responder == partner),
+            MatchRow.deadline > soon,
+        )
+        await session.execute(update(MatchRow).where(*concerned).values(deadline=soon))
 
     async def _end_agreement(self, session: AsyncSession, partner: str, subject: RevokedAgreement) -> str:
         """The other party, which has to hear of it."""
