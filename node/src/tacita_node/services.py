@@ -70,6 +70,11 @@ class NodeServices:
         """The federation's trust policy, None before one is installed."""
         return self.installed_trust.current()
 
+    async def recheck_matches(self) -> None:
+        """Ends the running matches from under which something was taken back. When it returns, they are over."""
+        if self.matches is not None:
+            await self.matches.recheck()
+
 
 def services_of(request: Request) -> NodeServices:
     """The services behind a request."""

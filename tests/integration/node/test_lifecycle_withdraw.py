@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from tacita_broker.catalogue.tables import DatasetRow as BrokerDataset
 from tacita_broker.lifecycle.tables import RevocationRow as CarriedOut
 from tacita_node.data.service import Publication
 from tacita_node.lifecycle.tables import RevocationRow
@@ -164,3 +165,19 @@ async def test_a_card_that_is_on_its_way_does_not_come_after_the_withdrawal(tmp_
             await publishing
         await until(lambda: delivered(ngo))
         assert await in_catalogue(federation) == []
+
+
+async def test_what_is_withdrawn_before_its_card_is_signed_never_reaches_the_broker(tmp_path: Path) -> None:
+    async with loaded_federation(tmp_path, agreed=False) as federation:
+        bank = federation.bank.running
+        await bank.datasets.latest_epoch("book")
+        async with bank.database.write() as session:
+            publishing = asyncio.create_task(bank.datasets.publish("book", FOR_BANKS))
+            await until(lambda: bool(bank.database._writes._waiters))  # it has read the epoch, and would sign its card
+            await bank.datasets.withdraw_in(session, "book")
+        with pytest.raises(ProblemError) as refused:
+            await publishing
+        assert (refused.value.status, refused.value.code) == (409, "withdrawn")
+        async with federation.broker.database.read() as stored:
+            assert await stored.scalar(select(func.count()).where(BrokerDataset.dataset == "book")) == 0
+        await bank.datasets.publish("book", FOR_BANKS)

@@ -43,7 +43,10 @@ async def partners(request: Request) -> PartnerSummaries:
 @router.post("/partners/{partner}/confirm", responses=problems(404, *BROKER))
 async def confirm(request: Request, partner: PartnerPath, confirmation: Confirmation) -> PartnerSummary:
     """Confirms a partner's card by the fingerprint that the partner itself read out over another channel."""
-    return _partner(await services_of(request).agreements.partners.confirm(partner, confirmation.fingerprint))
+    services = services_of(request)
+    confirmed = await services.agreements.partners.confirm(partner, confirmation.fingerprint)
+    await services.recheck_matches()  # those that began under the card which this one replaces
+    return _partner(confirmed)
 
 
 @router.get("/catalogue", responses=problems(*BROKER))

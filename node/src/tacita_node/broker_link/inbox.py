@@ -147,6 +147,7 @@ async def _deal_with(services: NodeServices, event: InboxEvent) -> bool:
             await _agreement(services, event.agreement)
         elif event.type is InboxEventType.REVOCATION:
             await services.revocations.read_on()
+            await services.recheck_matches()
         elif services.matches is not None:
             await services.matches.notify(event)
     except BrokerProblem as problem:

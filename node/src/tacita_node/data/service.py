@@ -158,6 +158,11 @@ class DatasetService:
             return None
         return self._card_of(row)
 
+    async def is_withdrawn(self, name: str, epoch: int) -> bool:
+        """Whether that epoch, published or not, was withdrawn."""
+        async with self._database.read() as session:
+            return (await session.get_one(EpochRow, (name, epoch))).withdrawn is not None
+
     async def publish(self, name: str, publication: Publication) -> DatasetCard:
         """Signs a card for the present data and hands it to the broker. The data stays.
 
@@ -197,7 +202,7 @@ class DatasetService:
         async with self._database.write() as session:
             row = await session.get_one(EpochRow, (name, snapshot.epoch))
             if row.withdrawn is not None:
-                raise ProblemError(409, "withdrawn", "This dataset was withdrawn meanwhile; publish it again.")
+                raise _withdrawn()
             if row.published is None:
                 row.published = self._clock()
                 details: dict[str, JSONValue] = {
@@ -253,6 +258,8 @@ class DatasetService:
         card = sign_statement(body, self._identity.keys.signing)
         async with self._database.write() as session:
             row = await session.get_one(EpochRow, (snapshot.dataset, snapshot.epoch))
+            if row.withdrawn is not None:  # whoever withdrew it found no card to revoke: none may come after it
+                raise _withdrawn()
             row.card = card.envelope
         return card
 
@@ -270,6 +277,10 @@ class DatasetService:
 
     def _jurisdictions(self, publication: Publication) -> tuple[str, ...]:
         return publication.jurisdictions or self._own.jurisdictions
+
+
+def _withdrawn() -> ProblemError:
+    return ProblemError(409, "withdrawn", "This dataset was withdrawn meanwhile; publish it again.")
 
 
 def _sorted(kinds: Sequence[PartnerKind]) -> tuple[PartnerKind, ...]:

@@ -1,4 +1,7 @@
-"""The local API of taking something back. What is answered holds here already; the broker may hear of it later."""
+"""The local API of taking something back. What is answered holds here already; the broker may hear of it later.
+
+Running matches that stood on it have ended when the answer comes.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -26,6 +29,7 @@ async def withdraw(request: Request, name: Annotated[Slug, Path()]) -> Withdrawn
     """
     services = services_of(request)
     digest = await services.revocations.withdraw(name)
+    await services.recheck_matches()
     return Withdrawn(dataset=name, delivered=await _delivered(services, digest))
 
 
@@ -34,6 +38,7 @@ async def revoke(request: Request, agreement: Annotated[HexId, Path()]) -> Agree
     """Revokes an agreement for good: from now on it covers nothing here, and the other party is told."""
     services = services_of(request)
     known, digest = await services.revocations.revoke_agreement(agreement)
+    await services.recheck_matches()
     delivered = digest is None or await _delivered(services, digest)
     return AgreementRevoked(agreement=agreement_summary(known, services.identity.partner), delivered=delivered)
 
@@ -41,7 +46,9 @@ async def revoke(request: Request, agreement: Annotated[HexId, Path()]) -> Agree
 @router.post("/partners/{partner}/distrust", responses=problems(404, *BROKER))
 async def distrust(request: Request, partner: Annotated[Slug, Path()]) -> Distrusted:
     """Takes the confirmation of a partner's card back, at this node only: it is neither asked nor answered any more."""
-    await services_of(request).agreements.partners.distrust(partner)
+    services = services_of(request)
+    await services.agreements.partners.distrust(partner)
+    await services.recheck_matches()
     return Distrusted(partner=partner)
 
 

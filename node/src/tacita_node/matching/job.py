@@ -18,10 +18,11 @@ import structlog
 
 from tacita_node.data.epochs import EpochSnapshot
 from tacita_node.matching.driver import Drive
-from tacita_node.matching.endings import CANCELLED, DEADLINE, PEER_ENDED, BrokerDeviated, ending_of
+from tacita_node.matching.endings import DEADLINE, PEER_ENDED, BrokerDeviated, ending_of
 from tacita_node.matching.journal import RUNNING, MatchJournal
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.runs import Progress, Runs
+from tacita_node.matching.standing import Lapsed, lapsed
 from tacita_node.matching.transport import MatchTransport, PeerEnded, forget_frames
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
@@ -119,7 +120,7 @@ class MatchJob(ABC):
         """The run in which this side receives, settled and not looked at."""
         self._deadline: asyncio.Timeout | None = None
         self._late = DEADLINE
-        self._cancelled = False
+        self._ending = False
         self._transport = MatchTransport(
             self.match,
             Direction(session.role.value),
@@ -135,9 +136,14 @@ class MatchJob(ABC):
             async with asyncio.timeout(None) as self._deadline:
                 confirmed = await self._conduct()
                 if confirmed is not None:
+                    # What was taken back while nobody could be told of this match yet.
+                    if (reason := await self.lapsed()) is not None:
+                        raise Lapsed(reason)
                     await self._unless_ended(self._runs(confirmed))
         except TimeoutError:
             await self._abort(self._late)
+        except Lapsed as lapse:
+            await self._abort(lapse.reason)
         except PeerEnded:
             await self._abort(PEER_ENDED)
         except (ProtocolError, SdkError, ProblemError, BrokerDeviated) as error:
@@ -159,14 +165,21 @@ class MatchJob(ABC):
         """Whether it runs, or has still to look what it found."""
         return not self.over.is_set() or self._session.state is State.CLOSING
 
-    def cancel(self) -> bool:
-        """Ends the match, unless it has ended or its receipt is signed; whether it did."""
+    def end(self, reason: Reason) -> bool:
+        """Ends the match, unless it has ended or its receipt is signed; whether it did. The first reason counts."""
         if self._session.state not in RUNNING or self._deadline is None:
             return False
-        if not self._cancelled and not self._deadline.expired():
-            self._cancelled, self._late = True, CANCELLED
+        if not self._ending and not self._deadline.expired():
+            self._ending, self._late = True, reason
             self._deadline.reschedule(asyncio.get_running_loop().time())
-        return self._cancelled
+        return self._ending
+
+    async def lapsed(self) -> Reason | None:
+        """Why the match may not go on, if something that it stands on was taken back."""
+        row = await self._journal.find(self.match)
+        if row is None:
+            raise RuntimeError("a match that runs is in the journal")
+        return await lapsed(self._services, row)
 
     @abstractmethod
     async def _conduct(self) -> Confirmed | None:
@@ -176,7 +189,7 @@ class MatchJob(ABC):
         """Ends what runs at `unix_time`, for the reason `late`."""
         if self._deadline is None:
             raise RuntimeError("a job has a deadline only while it runs")
-        if self._cancelled:
+        if self._ending:
             return
         self._late = late
         self._deadline.reschedule(self._loop_time(unix_time))

@@ -5,17 +5,19 @@
    so a running match is first aborted with a receipt; a match that was ended already goes on closing, and says so if
    its result had not been kept.
 3. A task that fails by a defect of this node is logged, aborted like after a restart, and goes on to its closing.
+4. What a running match stands on is checked again whenever something may have been taken back, and each minute.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import structlog
 
 from tacita_node.logs import places_of
 from tacita_node.matching.closing import MatchClosing
+from tacita_node.matching.endings import CANCELLED, NODE_FAILED
 from tacita_node.matching.job import MatchJob, Signals
 from tacita_node.matching.journal import RUNNING, MatchJournal
 from tacita_node.matching.recovery import abort_interrupted, admit_loss
@@ -31,6 +33,9 @@ MAX_RUNNING = 32
 
 MAX_TRACKED = 4_096
 """Matches that run or wait for their closing, before requests of others are passed over."""
+
+RECHECK_SECONDS = 60
+"""How often it is checked again what the running matches stand on: an agreement also ends by itself."""
 
 _ENDS = frozenset({InboxEventType.ABORTED, InboxEventType.CLOSING})
 
@@ -87,10 +92,27 @@ class MatchJobs:
     async def cancel(self, match: str) -> bool:
         """Ends a running match and waits until that is written down; False when it is over already."""
         job = self._running.get(match)
-        if job is None or not job.cancel():
+        if job is None or not job.end(CANCELLED):
             return False
         await job.over.wait()
         return True
+
+    async def recheck(self) -> None:
+        """Ends the running matches from under which something was taken back. When it returns, they are over."""
+        ending = [job for job in list(self._running.values()) if await self._has_lapsed(job)]
+        for job in ending:
+            await job.over.wait()
+
+    async def _has_lapsed(self, job: MatchJob) -> bool:
+        """Whether the job is ended for that. One about which it cannot be found out is ended as well."""
+        if job.over.is_set():
+            return False
+        try:
+            reason = await job.lapsed()
+        except Exception as error:  # noqa: BLE001 - whatever fails, a match that nobody can vouch for must not go on
+            _log.critical("match-recheck-failed", match=job.match, error=type(error).__name__, places=places_of(error))
+            reason = NODE_FAILED
+        return reason is not None and job.end(reason)
 
     def progress(self, match: str) -> MatchProgress | None:
         """How far the computing of a match is; None while it does not compute."""
@@ -183,7 +205,11 @@ async def run_jobs(services: NodeServices, stop: asyncio.Event) -> None:
     await jobs.recover()
     services.matches = MatchService(services, journal, results, jobs)
     try:
-        await stop.wait()
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RECHECK_SECONDS):
+                    await stop.wait()
+            await jobs.recheck()
     finally:
         services.matches = None
         await jobs.stop()

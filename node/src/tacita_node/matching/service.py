@@ -72,6 +72,10 @@ class MatchService:
             raise ProblemError(409, "match-over", "This match is over already, so there is nothing to cancel.")
         return await self.match(match)
 
+    async def recheck(self) -> None:
+        """Ends the running matches from under which something was taken back. When it returns, they are over."""
+        await self._jobs.recheck()
+
     async def notify(self, event: InboxEvent) -> None:
         """Hears of an event about a match. Raises what the broker raises when it must be asked and cannot be."""
         if event.match is None:
