@@ -245,10 +245,13 @@ def _split(data: bytes, parts: int) -> list[bytes]:
 
 @cache
 def statement_types() -> list[type[Statement]]:
-    """Every statement there is."""
+    """Every statement of the protocol."""
     for module in pkgutil.iter_modules(tacita_protocol.statements.__path__):
         importlib.import_module(f"{tacita_protocol.statements.__name__}.{module.name}")
-    return sorted(Statement.__subclasses__(), key=lambda cls: cls.TYPE)
+    found = [
+        cls for cls in Statement.__subclasses__() if cls.__module__.startswith(tacita_protocol.statements.__name__)
+    ]
+    return sorted(found, key=lambda cls: cls.TYPE)
 
 
 @cache
