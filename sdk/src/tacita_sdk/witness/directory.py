@@ -4,14 +4,18 @@ witness.json          name, broker's address, the log's key
 witness.key           the signing seed: sealed under a passphrase when TACITA_WITNESS_PASSPHRASE_FILE names one,
                       else readable by the owner only
 witness-state.json    see `store`
+witness.lock          held by the process that runs it
 """
 
 import asyncio
+import fcntl
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -83,7 +87,19 @@ def run_witness(directory: Path) -> None:
     config, key = _load(directory)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    asyncio.run(_run(directory, config, key))
+    with _only_one(directory):
+        asyncio.run(_run(directory, config, key))
+
+
+@contextmanager
+def _only_one(directory: Path) -> Iterator[None]:
+    """Holds the directory's lock: of two processes on one memory, the first would have to stop. Raises OSError too."""
+    with (directory / "witness.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WitnessDirectoryError("Another process runs this witness already.") from None
+        yield
 
 
 async def _run(directory: Path, config: _Config, key: SigningKey) -> None:

@@ -18,7 +18,7 @@ from tacita_protocol.api import CosignatureBody, WitnessNext, parse_body
 from tacita_protocol.crypto.encoding import b64u
 from tacita_protocol.tlog.note import CosignatureSigner, NoteVerifier, compose, open_note
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted, SdkError
-from tacita_sdk.witness import Witness, WitnessRunner, WitnessStateError, WitnessStore, init_witness
+from tacita_sdk.witness import Witness, WitnessRunner, WitnessStateError, WitnessStore, init_witness, run_witness
 from tacita_sdk.witness.http import WitnessHttp
 from tests.support.memory_log import MemoryLog, key_named
 
@@ -274,6 +274,8 @@ def test_process_runs_and_stops(tmp_path: Path, sealed: bool, monkeypatch: pytes
         code = f"import pathlib, tacita_sdk.witness as w; w.run_witness(pathlib.Path({json.dumps(str(directory))}))"
         process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=os.environ)
         assert arrived.wait(20)
+        with pytest.raises(SdkError, match="runs this witness already"):
+            run_witness(directory)
         process.send_signal(signal.SIGTERM)
         _, logs = process.communicate(timeout=5)
         server.shutdown()
@@ -285,8 +287,6 @@ def test_process_runs_and_stops(tmp_path: Path, sealed: bool, monkeypatch: pytes
 
 
 def test_run_refuses_a_directory_that_is_no_witness(tmp_path: Path) -> None:
-    from tacita_sdk.witness import run_witness
-
     with pytest.raises(SdkError, match="does not hold a witness"):
         run_witness(tmp_path)
     init_witness(tmp_path / "w", name="w", broker_url="https://b.test", log_vkey=MemoryLog().signer.vkey)
