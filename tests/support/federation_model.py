@@ -304,8 +304,9 @@ def may_end(expected: End, deed: Deed, message: str) -> frozenset[End]:
     """How a request may end that would have ended as `expected`, when a deed was done while `message` was on its way.
 
     A lost message is sent again, and a broker forgets nothing, so these change nothing. A changed frame is noticed. A
-    node that crashes loses its keys: it aborts, unless its receipt was signed already. What the other side was doing at
-    that moment nobody can know.
+    node that crashes loses its keys: it aborts, unless its receipt was signed already. A match whose agreement is
+    revoked is refused or ends, unless it is over before the nodes look. What the other side was doing at that moment
+    nobody can know.
     """
     as_expected = frozenset({expected})
     match deed:
@@ -321,7 +322,7 @@ def may_end(expected: End, deed: Deed, message: str) -> frozenset[End]:
         case Deed.RESTART_OTHER | Deed.CANCEL_OTHER:
             return as_expected | {End.ABORTED}
         case Deed.REVOKE:
-            return as_expected | {End.REFUSED, End.UNHEARD}
+            return as_expected | {End.REFUSED, End.UNHEARD, End.ABORTED}
 
 
 def _decided_otherwise(expected: End) -> frozenset[End]:
