@@ -129,7 +129,7 @@ class Revocations:
     async def _hasten(self, session: AsyncSession, partner: str) -> None:
         """Let the running matches of a revoked partner, which can say nothing more in them, close soon."""
         soon = self._clock() + self._settings.abort_grace_seconds
-        running = (MatchState.GRANTED.value, MatchState.ACCEPTED.value, MatchState.OPEN.value)
+        running = (MatchState.ACCEPTED.value, MatchState.OPEN.value)  # a grant's own time is short
         concerned = (
             MatchRow.state.in_(running),
             or_(MatchRow.requester == partner, MatchRow.responder == partner),

@@ -52,7 +52,9 @@ async def lapsed(services: NodeServices, row: MatchRow) -> Reason | None:
     if not covered:  # asked first: without a confirmed card no agreement covers anything, and that is the reason then
         return AGREEMENT_ENDED
     tested = responds or row.result_to != ResultTo.REQUESTER.value
-    if tested and await services.datasets.is_withdrawn(row.own_dataset, row.own_epoch):
+    # An asker may have its set tested that it offers to nobody any more; what it takes back meanwhile counts.
+    since = 0 if responds else row.started
+    if tested and await services.datasets.is_withdrawn(row.own_dataset, row.own_epoch, since=since):
         return DATASET_WITHDRAWN
     return None
 
