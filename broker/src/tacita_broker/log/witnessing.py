@@ -158,25 +158,30 @@ class Witnessing:
             for excluded in await self._unproved(checkpoint.size)
             if _holds(trust, _cosigned(checkpoint.note, lines, _names(excluded)), _names(excluded))
         ]
+        if quorum or proved:
+            await self._mark(checkpoint.size, proved, quorum=quorum)
+        await asyncio.to_thread(self._files.add_cosignatures, _cosigned(checkpoint.note, lines, frozenset()))
+        return quorum or bool(proved)
+
+    async def _mark(self, size: int, proved: list[str], *, quorum: bool) -> None:
+        """Store that the checkpoint of this size proves the entries with these exclusions, and that it has a quorum."""
         async with self._database.write() as session:
             for excluded in proved:
                 await session.execute(
                     update(LogEntryRow)
                     .where(
-                        LogEntryRow.position < checkpoint.size,
+                        LogEntryRow.position < size,
                         LogEntryRow.proof_size.is_(None),
                         LogEntryRow.excluded == excluded,
                     )
-                    .values(proof_size=checkpoint.size)
+                    .values(proof_size=size)
                 )
             if quorum:
                 await session.execute(
                     update(LogCheckpointRow)
-                    .where(LogCheckpointRow.size == checkpoint.size, LogCheckpointRow.quorum.is_(None))
+                    .where(LogCheckpointRow.size == size, LogCheckpointRow.quorum.is_(None))
                     .values(quorum=self._clock())
                 )
-        await asyncio.to_thread(self._files.add_cosignatures, _cosigned(checkpoint.note, lines, frozenset()))
-        return quorum or bool(proved)
 
     async def _served(self, pinned: _Pinned) -> bool:
         if pinned.quorum is None:
