@@ -1,5 +1,6 @@
 """What a session, or the check of a closing long after the session's end, needs to know."""
 
+from functools import cache
 from importlib.metadata import version
 
 from tacita_node.identity import verify_card
@@ -27,8 +28,9 @@ NO_TRUST = "no-trust"
 _COMPONENTS = ("tacita-node", "tacita-protocol", "openmined-psi")
 
 
+@cache
 def software() -> tuple[Software, ...]:
-    """The components that a receipt names, with their versions."""
+    """The components that a receipt names, with their versions: those of this process, looked up once."""
     return tuple(Software(name=name, version=version(name)) for name in _COMPONENTS)
 
 
