@@ -33,6 +33,7 @@ from tacita_node.services import NodeServices, open_services
 from tacita_node.storage import Database, migrate
 from tacita_node.workers import ThreadWorkers
 from tacita_policies.bundle import Bundle
+from tacita_policies.decision import DecisionPoint
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_protocol.errors import ProtocolError
 from tacita_protocol.statements.partner import PartnerCard
@@ -73,6 +74,7 @@ class Rotation:
     Args:
         passphrase: of the key file; the new one is sealed under it as well.
         transport: how to reach the broker; None for the network.
+        decision_point: one that runs already; None for the packaged bundle. Nothing is decided here.
     """
 
     def __init__(
@@ -83,12 +85,14 @@ class Rotation:
         *,
         clock: Clock,
         transport: httpx2.AsyncBaseTransport | None = None,
+        decision_point: DecisionPoint | None = None,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._passphrase = passphrase
         self._clock = clock
         self._transport = transport
+        self._decision_point = decision_point
 
     async def rotate(self) -> Identity:
         """Replaces the keys, or finishes a rotation that was begun; the identity from now on.
@@ -220,7 +224,7 @@ class Rotation:
             identity,
             clock=self._clock,
             transport=self._transport,
-            decision_point=EmbeddedDecisionPoint(Bundle.load()),
+            decision_point=self._decision_point or EmbeddedDecisionPoint(Bundle.load()),
             workers=ThreadWorkers(),
         )
 
