@@ -1,10 +1,10 @@
-"""Promise 15: a state machine of the federation agrees with its model (share 4 of 4; `support/federation_machine`)."""
+"""Promise 15: a state machine of the federation agrees with its model (share 4 of 4; `support/federation_share`)."""
 
 import pytest
 
-from tests.support.federation_machine import share
+from tests.support.federation_share import LIMIT_SECONDS, share
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(LIMIT_SECONDS)
 def test_share_four() -> None:
     share(4)

@@ -2,7 +2,8 @@
 
 from hypothesis import strategies as st
 
-from tests.support.federation_model import Deed, End, Federation, Kind, Order, lawful_purpose
+from tests.support.federation_deeds import Deed
+from tests.support.federation_model import End, Federation, Kind, Order, lawful_purpose
 from tests.support.federation_play import Disturbance
 
 BANK, NGO, NEWCOMER = "the bank", "the ngo", "the newcomer"

@@ -1,8 +1,8 @@
 """The rules of the federation in short: who is told what, who learns what, and what is charged to whom.
 
 No cryptography, no network, no time: partners, their lists of values, who confirmed whom, agreements.
-`Federation.foresee` says what must come of a request; `may_end` says what may come of it instead when something happens
-on the way. The promise "the federation agrees with its model" compares the real thing with this.
+`Federation.foresee` says what must come of a request; `federation_deeds`, what may come of it instead when something
+happens on the way. The promise "the federation agrees with its model" compares the real thing with this.
 
     asker  --- request --->  broker: its policy      denied, or granted
                              owner:  its own answer  refused, or accepted
@@ -10,6 +10,7 @@ on the way. The promise "the federation agrees with its model" compares the real
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -98,6 +99,8 @@ class Partner:
         unpublished: the list changed since the last edition.
         withdrew: it was withdrawn once.
         confirmed: the card of each partner whose fingerprint was compared here.
+        heard: the partners of whose revocation its node knows. It reads of them when one is revoked, or when another
+            partner ends an agreement with it; a newcomer has not heard of those who went before it came.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Partner:
     withdrew: bool = False
     confirmed: dict[str, int] = field(default_factory=dict)
     revoked: bool = False
+    heard: frozenset[str] = frozenset()
 
 
 class Federation:
@@ -129,7 +133,7 @@ class Federation:
         """Somebody compares a fingerprint. A changed card ends what was agreed under the one before."""
         partner, other = self.partners[who], self.partners[whom]
         if other.revoked:
-            return "partner-revoked"
+            return "partner-revoked" if whom in partner.heard else "no-such-partner"
         if partner.confirmed.get(whom) not in (None, other.card):
             self._end(frozenset({who, whom}))
         partner.confirmed[whom] = other.card
@@ -176,13 +180,15 @@ class Federation:
         partner.published, partner.withdrew = None, True  # to withdraw again changes nothing, and is no error
         return ""
 
-    def end_agreement(self, agreement: Agreement) -> None:
+    def end_agreement(self, agreement: Agreement, by: str) -> None:
         """Either party revokes it; both know."""
         self.agreements = [known for known in self.agreements if known != agreement]
+        self._hear(agreement.partners - {by})
 
     def revoke(self, who: str) -> None:
         """The broker revokes a partner: nobody confirms it, agrees with it, asks it, or answers it any more."""
         self.partners[who].revoked = True
+        self._hear(self.partners.keys())
 
     def rotate(self, who: str) -> None:
         """New keys: what was offered is withdrawn, what was agreed has ended, and others must compare again."""
@@ -205,7 +211,7 @@ class Federation:
         # 1. The asker's node: what it can see for itself.
         if order.mode == "cardinality" and order.result_to != "requester":
             return Ending(End.NOT_ORDERED, "not-supported")  # a number is never for the owner
-        if owner.revoked:
+        if owner.name in asker.heard:
             return Ending(End.NOT_ORDERED, "partner-revoked")
         if owner.name not in asker.confirmed:
             return Ending(End.NOT_ORDERED, "partner-not-confirmed")
@@ -269,6 +275,12 @@ class Federation:
     def _edition_asked(self, order: Order) -> tuple[str, str, int]:
         return order.asker, order.owner, self.partners[order.owner].edition
 
+    def _hear(self, who: Iterable[str]) -> None:
+        revoked = frozenset(name for name, partner in self.partners.items() if partner.revoked)
+        for name in who:
+            if name not in revoked:  # to whom the broker says nothing more
+                self.partners[name].heard = revoked
+
     def _end(self, partners: frozenset[str]) -> None:
         self.agreements = [known for known in self.agreements if known.partners != partners]
 
@@ -285,46 +297,3 @@ def receivers(order: Order) -> tuple[str, ...]:
 def padded(size: int) -> int:
     """What others see of a list's size."""
     return next(bound for bound in SIZES if size <= bound)
-
-
-class Deed(StrEnum):
-    """What happens while a message of a match is on its way."""
-
-    LOSE = "the message is lost"
-    TAMPER = "the frame is changed"
-    RESTART_BROKER = "the broker crashes and starts again"
-    RESTART_SENDER = "its sender crashes and starts again"
-    RESTART_OTHER = "the other side crashes and starts again"
-    CANCEL_SENDER = "its sender cancels"
-    CANCEL_OTHER = "the other side cancels"
-    REVOKE = "its sender revokes the agreement"
-
-
-def may_end(expected: End, deed: Deed, message: str) -> frozenset[End]:
-    """How a request may end that would have ended as `expected`, when a deed was done while `message` was on its way.
-
-    A lost message is sent again, and a broker forgets nothing, so these change nothing. A changed frame is noticed. A
-    node that crashes loses its keys: it aborts, unless its receipt was signed already. A match whose agreement is
-    revoked is refused or ends, unless it is over before the nodes look. What the other side was doing at that moment
-    nobody can know.
-    """
-    as_expected = frozenset({expected})
-    match deed:
-        case Deed.LOSE | Deed.RESTART_BROKER:
-            return as_expected
-        case Deed.TAMPER:
-            return frozenset({End.ABORTED})
-        case Deed.RESTART_SENDER | Deed.CANCEL_SENDER if message == "request":
-            # The broker may have it already; then it is decided, and the log says so. If not, nobody has heard of it.
-            return frozenset({End.UNHEARD, End.DENIED, End.REFUSED, End.ABORTED}) - _decided_otherwise(expected)
-        case Deed.RESTART_SENDER | Deed.CANCEL_SENDER:
-            return as_expected if message in ("receipt", "refusal") else frozenset({End.ABORTED})
-        case Deed.RESTART_OTHER | Deed.CANCEL_OTHER:
-            return as_expected | {End.ABORTED}
-        case Deed.REVOKE:
-            return as_expected | {End.REFUSED, End.UNHEARD, End.ABORTED}
-
-
-def _decided_otherwise(expected: End) -> frozenset[End]:
-    """What no broker or owner says of a request of which `expected` would have come."""
-    return frozenset({End.DENIED, End.REFUSED}) - {expected}

@@ -15,7 +15,8 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
 from tacita_sdk.errors import BrokerProblem
 from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDraft
-from tests.support.federation_model import Deed, End, Order
+from tests.support.federation_deeds import Deed
+from tests.support.federation_model import End, Order
 from tests.support.federation_world import Trap, World, eventually
 from tests.support.match_federation import Intercept, Member, Send
 from tests.support.match_steps import find
@@ -237,12 +238,15 @@ class Play:
         trap.released.set()
 
     async def _over(self, match: str, asker: Member, owner: Member) -> bool:
-        state, _ = await self.world.logged(match)
-        mine, theirs = await find(asker, match), await find(owner, match)
-        if state is None:
-            return mine is not None and mine.state in OVER
-        if state != "closed" or mine is None or not mine.closed:
+        mine = await find(asker, match)  # first, since it is the last to know
+        if mine is None or not (mine.closed or mine.state in OVER):
             return False
+        state, _ = await self.world.logged(match)
+        if state is None:
+            return mine.state in OVER
+        if state != "closed" or not mine.closed:
+            return False
+        theirs = await find(owner, match)
         return mine.outcome == "denied" if theirs is None else theirs.closed
 
     async def _outcome(self, match: str, asker: Member, owner: Member, *, disturbed: bool) -> Outcome:

@@ -8,7 +8,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -37,6 +37,7 @@ from tacita_protocol.tlog.trust import TrustPolicy, federation_policy
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
 from tests.support.inline_sqlite import inline_sqlite
+from tests.support.lighter_process import cheap_key_files, rare_collections
 from tests.support.match_federation import (
     INDEPENDENT_WITNESSES,
     PASSPHRASE,
@@ -142,8 +143,9 @@ class World:
         self.line = BrokerLine()
 
     def __enter__(self) -> Self:
-        self._inline = inline_sqlite()
-        self._inline.__enter__()
+        self._process = ExitStack()
+        for lighter in (inline_sqlite, cheap_key_files, rare_collections):
+            self._process.enter_context(lighter())
         self._folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
         self.root = Path(self._folder.name)
         self._runner.__enter__()
@@ -154,7 +156,7 @@ class World:
         self.run(self._end())
         self._runner.__exit__(None, None, None)
         self._folder.cleanup()
-        self._inline.__exit__(None, None, None)
+        self._process.close()
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         """Does `work`; meanwhile everybody else goes on too."""
@@ -205,7 +207,14 @@ class World:
     async def rotate(self, member: Member) -> None:
         """Replaces a node's keys, while it does not run."""
         await member.stop()
-        rotation = Rotation(member.directory, Settings(workers=1), PASSPHRASE, clock=self.clock, transport=self.line)
+        rotation = Rotation(
+            member.directory,
+            Settings(workers=1),
+            PASSPHRASE,
+            clock=self.clock,
+            transport=self.line,
+            decision_point=self._point,
+        )
         member.identity = await rotation.rotate()
         await member.start(witness=False)
 

@@ -1,0 +1,100 @@
+"""The runs of the promise, in shares that different processes take.
+
+A run that fails is printed as it was found. To find a shorter one, which takes minutes, play its federation again:
+`python -m tests.support.federation_share NUMBER RUNS`, as the failure says; the soak does so by itself.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count
+from types import TracebackType
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.support.federation_machine import FederationMachine
+from tests.support.federation_model import End, Kind
+from tests.support.federation_world import World
+from tests.support.match_federation import Member
+from tests.support.scale import SOAKING, runs
+
+RUNS = runs(test=200, soak=2_000)
+SHARES = 4
+RUNS_OF_A_WORLD = 25
+"""In how many runs one broker and its log are used, before another federation takes their place."""
+RUNS_OF_A_SERIES = 5
+"""What Hypothesis is asked for at once. From its eleventh run on it would play changed copies of the runs before."""
+STEPS = 12
+LIMIT_SECONDS = 14_400 if SOAKING else 900
+"""What a share may take on a busy machine."""
+
+
+def play(number: int, *, runs: int, shrink: bool = SOAKING) -> Counter[str]:
+    """Plays `runs` runs, other ones for each `number`, in a world of their own; how often each ending was seen."""
+    endings: Counter[str] = Counter()
+    pool: dict[Kind, list[tuple[Member, int]]] = {kind: [] for kind in Kind}
+    chosen = settings(
+        database=None,
+        deadline=None,
+        stateful_step_count=STEPS,
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    with ExitStack() as stack:
+        if not shrink:
+            stack.push(_telling(f"a shorter run: python -m tests.support.federation_share {number} {runs}"))
+        world = stack.enter_context(World())
+        namespace = {"world": world, "endings": endings, "pool": pool, "numbers": count(1)}
+        try:
+            for first in range(0, runs, RUNS_OF_A_SERIES):
+                machine = seed(f"{number}, from {first}")(type("Federation", (FederationMachine,), namespace))
+                series = min(RUNS_OF_A_SERIES, runs - first)
+                run_state_machine_as_test(machine, settings=settings(chosen, max_examples=series))
+        finally:
+            for waiting in pool.values():
+                for member, _ in waiting:
+                    world.run(member.stop())
+    return endings
+
+
+def share(number: int) -> Counter[str]:
+    """One of `SHARES` equal shares of the promise's runs, and what must be seen in each of them."""
+    endings: Counter[str] = Counter()
+    left, world = RUNS // SHARES, 0
+    while left > 0:
+        now = min(left, RUNS_OF_A_WORLD)
+        endings += play(number + SHARES * world, runs=now)
+        left, world = left - now, world + 1
+    for end in (End.NOT_ORDERED, End.DENIED, End.REFUSED, End.ABORTED, End.COMPLETED):
+        assert any(seen.startswith(end) for seen in endings), (end, endings)
+    assert any(" though " in seen for seen in endings), endings
+    return endings
+
+
+def _telling(
+    how: str,
+) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool]:
+    """An exit of a context that adds to an exception how to go on."""
+
+    def exit_with(_kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None) -> bool:
+        if error is not None:
+            error.add_note(how)
+        return False
+
+    return exit_with
+
+
+def main() -> None:
+    """Plays one federation, and shortens the run that fails."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("number", type=int, help="which federation, as a failure says")
+    parser.add_argument("runs", type=int, help="how many runs of it")
+    given = parser.parse_args()
+    play(given.number, runs=given.runs, shrink=True)
+
+
+if __name__ == "__main__":
+    main()
