@@ -8,6 +8,7 @@ write.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -101,7 +102,13 @@ def database_file(url: str) -> Path:
 
 def _engine(url: URL, *, begin: str, query_only: bool, connections: int) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=connections, max_overflow=0, pool_timeout=30, hide_parameters=True, query_cache_size=256
+        url,
+        connect_args={"factory": _SqliteConnection},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=30,
+        hide_parameters=True,
+        query_cache_size=256,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -124,3 +131,15 @@ def _engine(url: URL, *, begin: str, query_only: bool, connections: int) -> Asyn
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+class _SqliteConnection(sqlite3.Connection):
+    """A connection whose lock ends when it is closed, as it is when its task was cancelled in the middle of a statement.
+
+    SQLite itself keeps a closed connection, with its transaction, as long as a cursor of it is known, and the cancelled
+    task's traceback knows one: what that task still writes, to say how it ended, would wait for its own lock.
+    """
+
+    def close(self) -> None:
+        self.rollback()
+        super().close()

@@ -147,11 +147,24 @@ def _revision(path: Path) -> str | None:
 def _engine(path: Path, *, connections: int) -> AsyncEngine:
     return create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"factory": _SqliteConnection},
         hide_parameters=True,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=READER_WAIT_SECONDS,
     )
+
+
+class _SqliteConnection(sqlite3.Connection):
+    """A connection whose lock ends when it is closed, as it is when its task was cancelled in the middle of a statement.
+
+    SQLite itself keeps a closed connection, with its transaction, as long as a cursor of it is known, and the cancelled
+    task's traceback knows one: what that task still writes, to say how it ended, would wait for its own lock.
+    """
+
+    def close(self) -> None:
+        self.rollback()
+        super().close()
 
 
 def _prepare(engine: Engine, *, begin: str, read_only: bool, foreign_keys: bool = True) -> None:

@@ -20,6 +20,7 @@ from tacita_broker.migrations.upgrade import upgrade
 from tacita_broker.storage import SCHEMA_HEAD, Base, Database, parse_url
 from tacita_broker.tables import TABLES
 from tests.support.broker_log import LogBench, log_bench
+from tests.support.cancelled_writes import cancel_at_every_point
 from tests.support.interruption import Interrupted, interrupted_after
 
 
@@ -155,6 +156,24 @@ def test_a_writer_that_gives_up_keeps_no_other_waiting(tmp_path: Path, template:
             return int((await session.execute(text("SELECT count(*) FROM nonces"))).scalar_one())
 
     asyncio.run(run())
+
+
+def test_a_writer_that_is_cut_off_keeps_no_lock(tmp_path: Path, template: Path) -> None:
+    async def run() -> int:
+        database = Database(f"sqlite:///{shutil.copy(template, tmp_path / 'broker.db')}")
+
+        async def write() -> None:
+            async with database.write() as session:
+                for _ in range(3):
+                    await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
+                    await session.execute(text("SELECT count(*) FROM nonces"))
+
+        try:
+            return await cancel_at_every_point(write)
+        finally:
+            await database.close()
+
+    assert asyncio.run(run()) >= 5
 
 
 def test_errors_do_not_quote_values(tmp_path: Path, template: Path) -> None:

@@ -19,6 +19,7 @@ import tacita_node.lifecycle.tables
 import tacita_node.matching.tables  # noqa: F401 - registers its tables, like the ones above
 from tacita_node.data.tables import DatasetRow
 from tacita_node.storage import HEAD, Base, Database, migrate
+from tests.support.cancelled_writes import cancel_at_every_point
 from tests.support.interruption import Interrupted, interrupted_after
 
 CANARY = "+447911123456"
@@ -132,6 +133,16 @@ async def a_writer_that_gives_up_keeps_no_other_waiting(database: Database) -> N
         assert await session.get(DatasetRow, "first") is None
 
 
+async def a_writer_that_is_cut_off_keeps_no_lock(database: Database) -> None:
+    async def write() -> None:
+        async with database.write() as session:
+            for _ in range(3):
+                await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
+                await session.execute(text("SELECT count(*) FROM datasets"))
+
+    assert await cancel_at_every_point(write) >= 5
+
+
 async def closing_waits_for_sessions(database: Database) -> None:
     entered = asyncio.Event()
 
@@ -157,6 +168,7 @@ SCENES = {
         a_failed_block_leaves_nothing,
         writers_wait_for_each_other,
         a_writer_that_gives_up_keeps_no_other_waiting,
+        a_writer_that_is_cut_off_keeps_no_lock,
         closing_waits_for_sessions,
     )
 }
