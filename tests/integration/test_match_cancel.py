@@ -76,9 +76,7 @@ async def test_either_side_cancels_at_every_stage(
             member.line.on = None
         cancelled, left = await cancelling.ended(match), await other.ended(match)
         assert (cancelled.state, cancelled.outcome, cancelled.hits) == ("aborted", "aborted", None)
-        # What it was saying may cross with the abort: then the broker refuses it.
-        assert left.state == "aborted"
-        assert [reason.code for reason in left.reasons] in (["peer-ended"], ["broker-refused"])
+        assert (left.state, [reason.code for reason in left.reasons]) == ("aborted", ["peer-ended"])
         receipt = (await receipts_of(cancelling))[match]
         assert receipt.status is ReceiptStatus.ABORTED
         assert receipt.step in {state, "confirmed" if state == "matching" else state}  # before the first engine message

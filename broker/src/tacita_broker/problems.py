@@ -44,6 +44,11 @@ def conflict(code: str, detail: str) -> ProblemError:
     return ProblemError(409, code, detail)
 
 
+def ended() -> ProblemError:
+    """For what is said in a match that is over, or that one side has ended."""
+    return ProblemError(410, "ended", "The match has ended; nothing more is taken or given in it.")
+
+
 def refused(code: str, detail: str) -> ProblemError:
     """Well-formed, but what it says does not fit."""
     return ProblemError(422, code, detail)

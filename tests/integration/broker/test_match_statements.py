@@ -106,6 +106,23 @@ def test_statements_that_do_not_fit_change_nothing(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_what_crosses_with_an_abort_is_told_that_the_match_has_ended(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            match = await requested(harness, bank, ngo)
+            await match.granted()
+            assert await match.say(bank, "receipt", match.make_abort(Role.REQUESTER)) == 204
+            assert await match.say(ngo, "acceptance", match.make_acceptance()) == 410
+            match = await requested(harness, bank, ngo)
+            await match.granted()
+            await match.accepted()
+            assert await match.say(ngo, "receipt", match.make_abort(Role.RESPONDER)) == 204
+            assert await match.say(bank, "open", match.make_open()) == 410
+
+    asyncio.run(run())
+
+
 def test_an_acceptance_that_comes_too_late_is_refused(tmp_path: Path) -> None:
     async def run() -> None:
         async with broker_at(tmp_path) as harness:

@@ -15,7 +15,7 @@ from tacita_broker.inbox.service import InboxService
 from tacita_broker.matches.closing import Closing
 from tacita_broker.matches.tables import MatchRow, visible_to
 from tacita_broker.partners.service import KnownPartner, PartnerService
-from tacita_broker.problems import ProblemError, conflict, not_found, refused
+from tacita_broker.problems import ProblemError, conflict, ended, not_found, refused
 from tacita_broker.storage import Database
 from tacita_protocol.api import InboxEventType, MatchState
 from tacita_protocol.crypto.digest import Digest
@@ -203,7 +203,9 @@ class Intake:
 
     @staticmethod
     def _check_state(scene: _Scene, wanted: MatchState) -> None:
-        if scene.state is not wanted or scene.row.requester_receipt or scene.row.responder_receipt:
+        if scene.row.requester_receipt or scene.row.responder_receipt:
+            raise ended()  # what crosses with the end that the other side gave is told so
+        if scene.state is not wanted:
             raise _not_now()
 
 

@@ -7,7 +7,7 @@ from tacita_broker.bell import Bell
 from tacita_broker.blobs import BlobMissing, BlobStore
 from tacita_broker.config import Limits
 from tacita_broker.matches.tables import MatchRow, visible_to
-from tacita_broker.problems import ProblemError, conflict, not_found, refused, too_many
+from tacita_broker.problems import ProblemError, conflict, ended, not_found, refused, too_many
 from tacita_broker.relay.tables import FrameRow
 from tacita_broker.storage import Database
 from tacita_broker.waiting import first_news
@@ -62,7 +62,7 @@ class RelayService:
             async with self._database.read() as session:
                 row = await self._match(session, partner, match, direction.other)
                 if MatchState(row.state) in _ENDED:
-                    raise _ended()
+                    raise ended()
                 frame = await session.get(FrameRow, (match, direction.value, seq))
                 return None if frame is None else frame.digest
 
@@ -72,7 +72,7 @@ class RelayService:
         try:
             return await self._blobs.get(match, _blob(direction, seq, digest))
         except BlobMissing:  # the match was closed in between
-            raise _ended() from None
+            raise ended() from None
 
     async def forget(self, match: str) -> None:
         """Delete the frames of a match that takes no more. Repeating it changes nothing."""
@@ -91,7 +91,7 @@ class RelayService:
         """Whether this very frame was stored before; raises unless it may be stored now."""
         row = await self._match(session, partner, match, direction)
         if MatchState(row.state) in _ENDED:
-            raise _ended()
+            raise ended()
         if row.state != MatchState.OPEN.value:
             raise conflict("not-open", "Frames are relayed once both sides have opened the match.")
         present = await session.get(FrameRow, (match, direction.value, seq))
@@ -140,7 +140,3 @@ def _blob(direction: Direction, seq: int, digest: str) -> str:
 
 def _key(match: str) -> str:
     return f"frames:{match}"
-
-
-def _ended() -> ProblemError:
-    return ProblemError(410, "ended", "The match has ended; its frames are gone.")

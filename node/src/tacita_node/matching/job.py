@@ -39,7 +39,7 @@ from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.statement import Signed
-from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, SdkError
+from tacita_sdk.errors import BrokerUnreachable, SdkError
 
 POLL_SECONDS = 5.0
 """How often a match is looked up at the broker when no event says that there is something new."""
@@ -147,9 +147,7 @@ class MatchJob(ABC):
         except PeerEnded:
             await self._abort(PEER_ENDED)
         except (ProtocolError, SdkError, ProblemError, BrokerDeviated) as error:
-            # What the broker refuses of a match that the other side has ended is no fault of its own.
-            ended = isinstance(error, BrokerProblem) and self._signals.ended.is_set()
-            reason = PEER_ENDED if ended else ending_of(error)
+            reason = ending_of(error)
             _log.warning("match-failed", match=self.match, error=type(error).__name__, code=reason.code)
             await self._abort(reason)
         else:
