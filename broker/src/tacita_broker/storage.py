@@ -134,7 +134,7 @@ def _engine(url: URL, *, begin: str, query_only: bool, connections: int) -> Asyn
 
 
 class _SqliteConnection(sqlite3.Connection):
-    """A connection whose lock ends when it is closed, as it is when its task was cancelled in the middle of a statement.
+    """A connection whose lock ends with it: when its task was cancelled in the middle of a statement, it is closed.
 
     SQLite itself keeps a closed connection, with its transaction, as long as a cursor of it is known, and the cancelled
     task's traceback knows one: what that task still writes, to say how it ended, would wait for its own lock.
