@@ -23,11 +23,11 @@ def anyio_backend() -> str:
 
 
 def hold(member: Member, held: Callable[[httpx2.Request], bool]) -> None:
-    """Requests of this member that `held` names never come back."""
+    """Requests of this member that `held` names do not get out, as long as this line is in place."""
 
     async def on(request: httpx2.Request, send: Send) -> httpx2.Response:
-        if held(request):
-            await asyncio.Event().wait()
+        while held(request) and member.line.on is on:
+            await asyncio.sleep(0.01)
         return await send()
 
     member.line.on = on
