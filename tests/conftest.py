@@ -16,5 +16,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     limits: defaultdict[Path, float] = defaultdict(float)
     for item in items:
         marker = item.get_closest_marker("timeout")
-        limits[item.path] = max(limits[item.path], marker.args[0] if marker else 0.0)
+        limits[item.path] = max(limits[item.path], marker.args[0] if marker and marker.args else 0.0)
     items.sort(key=lambda item: -limits[item.path])

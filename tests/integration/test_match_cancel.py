@@ -26,8 +26,8 @@ def hold(member: Member, held: Callable[[httpx2.Request], bool]) -> None:
     """Requests of this member that `held` names do not get out, as long as this line is in place."""
 
     async def on(request: httpx2.Request, send: Send) -> httpx2.Response:
-        while held(request) and member.line.on is on:
-            await asyncio.sleep(0.01)
+        if held(request):
+            await until(lambda: member.line.on is not on)
         return await send()
 
     member.line.on = on

@@ -21,6 +21,8 @@ R = TypeVar("R")
 
 RUNS_OF_A_PARTNER = 8
 """In how many runs a partner takes part, before another one takes its place."""
+AUDITED = "audited"
+"""What is counted beside the endings: runs that came to their end and were audited."""
 
 
 class FederationRun(RuleBasedStateMachine):
@@ -166,6 +168,7 @@ class FederationRun(RuleBasedStateMachine):
         sound = self.sound
         if sound:
             self.now(self._audit())
+            self.endings[AUDITED] += 1
         for name, member in self.members.items():
             if not sound or self.model.partners[name].revoked or self.ages[name] >= RUNS_OF_A_PARTNER:
                 self.now(member.stop())

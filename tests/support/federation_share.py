@@ -16,6 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.support.federation_machine import FederationMachine
 from tests.support.federation_model import End, Kind
+from tests.support.federation_run import AUDITED
 from tests.support.federation_world import World
 from tests.support.match_federation import Member
 from tests.support.scale import SOAKING, runs
@@ -68,6 +69,8 @@ def share(number: int) -> Counter[str]:
         now = min(left, RUNS_OF_A_WORLD)
         endings += play(number + SHARES * world, runs=now)
         left, world = left - now, world + 1
+    audited = endings.pop(AUDITED)
+    assert audited == RUNS // SHARES, audited
     for end in (End.NOT_ORDERED, End.DENIED, End.REFUSED, End.ABORTED, End.COMPLETED):
         assert any(seen.startswith(end) for seen in endings), (end, endings)
     assert any(" though " in seen for seen in endings), endings

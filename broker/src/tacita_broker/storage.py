@@ -8,6 +8,7 @@ write.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -141,5 +142,6 @@ class _SqliteConnection(sqlite3.Connection):
     """
 
     def close(self) -> None:
-        self.rollback()
+        with contextlib.suppress(sqlite3.OperationalError):  # of a disk that fails; what matters then is that it closes
+            self.rollback()
         super().close()

@@ -163,7 +163,8 @@ class _SqliteConnection(sqlite3.Connection):
     """
 
     def close(self) -> None:
-        self.rollback()
+        with contextlib.suppress(sqlite3.OperationalError):  # of a disk that fails; what matters then is that it closes
+            self.rollback()
         super().close()
 
 

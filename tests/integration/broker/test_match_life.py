@@ -108,7 +108,7 @@ def test_a_refused_match_closes_with_the_refusal(tmp_path: Path) -> None:
             assert view.closing is not None
             assert view.closing.refusal == view.refusal == refusal.envelope
             assert await event_types(bank) == ["decision", "refusal", "closing"]
-            assert await match.say(ngo, "acceptance", match.make_acceptance()) == 409
+            assert await match.say(ngo, "acceptance", match.make_acceptance()) == 410
 
     asyncio.run(run())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tacita_protocol.api import PromiseBody, StatementBody, parse_body
+from tacita_protocol.api import MatchState, PromiseBody, StatementBody, parse_body
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.statements.match import Promise
@@ -119,6 +119,34 @@ def test_what_crosses_with_an_abort_is_told_that_the_match_has_ended(tmp_path: P
             await match.accepted()
             assert await match.say(ngo, "receipt", match.make_abort(Role.RESPONDER)) == 204
             assert await match.say(bank, "open", match.make_open()) == 410
+
+    asyncio.run(run())
+
+
+def test_a_refusal_does_not_find_out_whether_the_other_side_has_finished(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            match = await requested(harness, bank, ngo)
+            await match.run_to_open()
+            assert await match.say(ngo, "refusal", match.make_refusal()) == 409
+            assert await match.say(bank, "receipt", match.make_receipt(Role.REQUESTER)) == 204
+            assert await match.say(ngo, "refusal", match.make_refusal()) == 409
+
+    asyncio.run(run())
+
+
+def test_an_opening_after_the_closing_is_told_that_the_match_has_ended(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            match = await requested(harness, bank, ngo)
+            grant = await match.granted()
+            await match.accepted()
+            opening = match.make_open()
+            harness.clock.offset += grant.body.finish_before - grant.body.issued + 1
+            await match.until(MatchState.CLOSED)
+            assert await match.say(bank, "open", opening) == 410
 
     asyncio.run(run())
 

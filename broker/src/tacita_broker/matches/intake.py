@@ -31,6 +31,7 @@ S = TypeVar("S", bound=Statement)
 CLOCK_SLACK_SECONDS = 900
 """By how much a statement's `issued` may differ from now: it may have waited for the connection to come back."""
 _RUNNING = frozenset({MatchState.GRANTED, MatchState.ACCEPTED, MatchState.OPEN})
+_ENDED = frozenset({MatchState.CLOSING, MatchState.CLOSED})
 
 
 @dataclass(frozen=True)
@@ -203,10 +204,14 @@ class Intake:
 
     @staticmethod
     def _check_state(scene: _Scene, wanted: MatchState) -> None:
-        if scene.row.requester_receipt or scene.row.responder_receipt:
-            raise ended()  # what crosses with the end that the other side gave is told so
+        if scene.state in _ENDED:
+            raise ended()
         if scene.state is not wanted:
             raise _not_now()
+        # Before the opening only an abort can be in, and the other side was told of it: what crosses with it learns the
+        # same. Whether a completed receipt is in, nobody learns from here.
+        if scene.row.requester_receipt or scene.row.responder_receipt:
+            raise ended()
 
 
 def _cites(*pairs: tuple[object, object]) -> None:

@@ -4,6 +4,8 @@
 2. The agreement that the request names still covers it.
 3. The set that is asked about, or an own set that the other side tests, was not withdrawn.
 
+Times are whole seconds: what was taken back in the second in which the match began counts as taken back during it.
+
 A responder that has not accepted yet has decided nothing: all of this is part of its answer (`response`).
 """
 
