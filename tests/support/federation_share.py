@@ -70,7 +70,7 @@ def share(number: int) -> Counter[str]:
         endings += play(number + SHARES * world, runs=now)
         left, world = left - now, world + 1
     audited = endings.pop(AUDITED)
-    assert audited == RUNS // SHARES, audited
+    assert audited >= RUNS // SHARES, audited  # Hypothesis cuts some off and does not count them; they are played too
     for end in (End.NOT_ORDERED, End.DENIED, End.REFUSED, End.ABORTED, End.COMPLETED):
         assert any(seen.startswith(end) for seen in endings), (end, endings)
     assert any(" though " in seen for seen in endings), endings
