@@ -23,20 +23,25 @@ async def test_a_refusal_that_comes_after_the_abort_is_not_waited_for(tmp_path: 
     async with loaded_federation(tmp_path, agreed=False) as federation:
         await federation.confirm()
         bank, ngo = federation.bank, federation.ngo
-        cancelled = asyncio.Event()
+        aborted = asyncio.Event()
 
         async def hold(request: httpx2.Request, send: Send) -> httpx2.Response:
             if request.url.path.endswith("/refusal"):
-                await cancelled.wait()
+                await aborted.wait()
             return await send()
 
+        async def watch(request: httpx2.Request, send: Send) -> httpx2.Response:
+            response = await send()
+            if request.url.path.endswith("/receipt") and response.is_success:
+                aborted.set()
+            return response
+
         ngo.line.on = hold
+        bank.line.on = watch
         match = await federation.order()
         await state_of(ngo, match, "refused")
         await state_of(bank, match, "granted")
         await bank.matches.cancel(match)
-        asked = await bank.ended(match, closed=False)
-        cancelled.set()
         asked, owned = await bank.ended(match), await ngo.ended(match)
         assert (asked.state, asked.outcome, owned.state, owned.outcome) == ("aborted", "aborted", "refused", "aborted")
         exports = [await audit_export(member.running) for member in (bank, ngo)]
