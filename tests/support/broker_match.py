@@ -228,9 +228,9 @@ class ScriptedMatch:
         }
         return sign_statement(Receipt.model_validate({**values, **changes}), partner.key)
 
-    def make_abort(self, role: Role) -> Signed[Receipt]:
+    def make_abort(self, role: Role, **changes: object) -> Signed[Receipt]:
         """One side's receipt of a match that it gave up."""
-        return self.make_receipt(role, status=ReceiptStatus.ABORTED, step="matching")
+        return self.make_receipt(role, status=ReceiptStatus.ABORTED, step="matching", **changes)
 
 
 async def requested(

@@ -123,6 +123,27 @@ def test_what_crosses_with_an_abort_is_told_that_the_match_has_ended(tmp_path: P
     asyncio.run(run())
 
 
+def test_an_abort_may_cite_what_never_arrived_but_nothing_else_than_what_did(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with broker_at(tmp_path) as harness:
+            bank, ngo = await federation(harness)
+            match = await requested(harness, bank, ngo)
+            await match.granted()
+            crossing = match.make_acceptance()
+            assert await match.say(bank, "receipt", match.make_abort(Role.REQUESTER)) == 204
+            assert await match.say(ngo, "acceptance", crossing) == 410
+            ours = match.make_abort(Role.RESPONDER, acceptance=crossing.digest)
+            assert await match.say(ngo, "receipt", ours) == 204
+            await match.until(MatchState.CLOSED)
+            match = await requested(harness, bank, ngo)
+            await match.granted()
+            await match.accepted()
+            another = match.make_abort(Role.RESPONDER, acceptance=digest_of(b"another acceptance"))
+            assert await match.say(ngo, "receipt", another) == 422
+
+    asyncio.run(run())
+
+
 def test_a_refusal_does_not_find_out_whether_the_other_side_has_finished(tmp_path: Path) -> None:
     async def run() -> None:
         async with broker_at(tmp_path) as harness:

@@ -179,7 +179,8 @@ class Intake:
     async def _check_chain(self, scene: _Scene, body: Receipt) -> None:
         """The receipt cites the acceptance and the open that are in.
 
-        One that aborts may lack them: they may have come after its side had given up.
+        One that aborts may lack them, which came after its side had given up, or cite its own that crossed with the
+        other side's abort and was not taken.
         """
         opened = None
         if scene.row.open is not None:
@@ -192,7 +193,7 @@ class Intake:
             _cites((body.acceptance, accepted), (body.open, opened))
         else:
             for cited, known in ((body.acceptance, accepted), (body.open, opened)):
-                if cited is not None:
+                if cited is not None and known is not None:
                     _cites((cited, known))
 
     async def _tell(self, scene: _Scene, partner: str, event: InboxEventType) -> None:
