@@ -18,6 +18,7 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_sdk.audit_export import AuditExport
 from tacita_sdk.node_api import Hits, MatchList, MatchSummary
 from tests.support.match_federation import IBANS, NGO, Member, Send, loaded_federation, until
+from tests.support.match_steps import hold_engine_frames
 
 pytestmark = pytest.mark.anyio
 
@@ -98,10 +99,12 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
             "basis": "gdpr-6-1-f",
             "case": CASE,
         }
+        hold_engine_frames(federation.ngo)  # so that there is nothing to see yet
         started = await client.post("/v1/matches", json=order)
         assert started.status_code == 202
         match = MatchSummary.model_validate_json(started.content).match
         assert (await client.get(f"/v1/matches/{match}/hits")).status_code == 409
+        federation.ngo.line.on = None
         await federation.bank.ended(match)
         shown = MatchSummary.model_validate_json((await client.get(f"/v1/matches/{match}")).content)
         assert (shown.state, shown.hits, shown.closed) == ("closed", 2, True)
