@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from typer.testing import CliRunner
 
@@ -28,6 +29,7 @@ from tests.support.match_federation import (
     PASSPHRASE,
     MatchFederation,
     Member,
+    Send,
     loaded_federation,
     match_federation,
 )
@@ -136,6 +138,7 @@ async def test_a_match_in_the_middle_ends_for_both_sides(tmp_path: Path) -> None
         fault = Fault(ngo, "PUT", "/v1/matches", "down")  # its frames do not arrive
         match = await federation.order()
         await fault.seen.wait()
+        await ngo.stop()
         fault.repair()
         await with_new_keys(ngo)
         for member in (bank, ngo):
@@ -146,9 +149,18 @@ async def test_a_match_in_the_middle_ends_for_both_sides(tmp_path: Path) -> None
 async def test_a_match_that_waits_for_its_closing_is_closed_under_the_key_that_it_had(tmp_path: Path) -> None:
     async with loaded_federation(tmp_path) as federation:
         bank, ngo = federation.bank, federation.ngo
-        fault = Fault(bank, "POST", "/receipt", "down")
+        fault, receipted = Fault(bank, "POST", "/receipt", "down"), asyncio.Event()
+
+        async def watch(request: httpx2.Request, send: Send) -> httpx2.Response:
+            response = await send()
+            if request.url.path.endswith("/receipt") and response.is_success:
+                receipted.set()
+            return response
+
+        ngo.line.on = watch
         match = await federation.order()
         await fault.seen.wait()
+        await receipted.wait()  # before its last word is at the broker, new keys abort the match
         await with_new_keys(ngo)
         assert not (await ngo.matches.match(match)).closed
         fault.repair()
