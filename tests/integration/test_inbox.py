@@ -8,6 +8,7 @@ import pytest
 from tacita_node.broker_link import inbox
 from tacita_node.matching.journal import MatchJournal
 from tacita_protocol.api import Inbox
+from tests.integration.node.test_lifecycle_agreements import read_to_the_end
 from tests.support.lying_broker import lying, unwitnessed, with_decision
 from tests.support.match_federation import Member, Send, loaded_federation, until
 
@@ -57,6 +58,7 @@ async def test_events_that_skip_numbers_do_not_make_later_ones_lost(tmp_path: Pa
 async def test_a_request_waits_for_the_trust_file_and_agreements_do_not_wait_for_it(tmp_path: Path) -> None:
     async with loaded_federation(tmp_path) as federation:
         ngo = federation.ngo
+        await read_to_the_end(federation, ngo)
         await ngo.stop()
         trust = ngo.directory.trust.read_bytes()
         ngo.directory.trust.unlink()
