@@ -16,6 +16,7 @@ from tests.support.memory_log import key_named
 from tests.support.simulated_federation import (
     ACCOUNTS,
     BANK,
+    DEADLINE_SECONDS,
     SimulatedFederation,
     SimulatedMember,
     simulated_federation,
@@ -324,6 +325,8 @@ async def test_a_broker_whose_inbox_skips_an_event(scene: Scene) -> None:
     events.append(InboxEvent(seq=len(events) + 2, type=InboxEventType.DECISION, match="0" * 32, agreement=None))
     broker.news()
     match = await federation.order()
+    # Only now: the request goes out after the order is answered, and it is its announcement that moves into the gap.
+    assert await broker.until(lambda: events[-1].match == match or None, DEADLINE_SECONDS)
     del events[-2]
     renumbered = [event.model_copy(update={"seq": number}) for number, event in enumerate(events, start=1)]
     events[:] = renumbered
