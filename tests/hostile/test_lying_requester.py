@@ -17,7 +17,7 @@ from tests.support.broker_simulator import BrokerSimulator
 from tests.support.hostile_points import POINT, REQUEST, SETUP, Case, Change
 from tests.support.lying_requester import LyingRequester
 from tests.support.match_desk import DeskMatch
-from tests.support.simulated_federation import SimulatedFederation, match_order, simulated_federation
+from tests.support.simulated_federation import DEADLINE_SECONDS, SimulatedFederation, match_order, simulated_federation
 from tests.support.single_node import TestClock
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ async def assert_aborted(federation: SimulatedFederation, match: str, *, answers
 
 async def receipted(federation: SimulatedFederation, held: DeskMatch) -> None:
     """The owner's receipt is in."""
-    assert await federation.broker.until(lambda: held.receipts.get(Role.RESPONDER), 10)
+    assert await federation.broker.until(lambda: held.receipts.get(Role.RESPONDER), DEADLINE_SECONDS)
 
 
 MORE: list[Case] = [

@@ -15,7 +15,7 @@ from tests.support.hostile_points import POINT, REQUEST, RESPONSE, SETUP, Case, 
 from tests.support.lying_partner import ENGINE, sent, until_message
 from tests.support.lying_responder import LyingResponder
 from tests.support.memory_broker import OBLIGATIONS
-from tests.support.simulated_federation import SimulatedFederation, simulated_federation
+from tests.support.simulated_federation import DEADLINE_SECONDS, SimulatedFederation, simulated_federation
 from tests.support.single_node import TestClock
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def assert_aborted(federation: SimulatedFederation, match: str, reason: st
     ended = await federation.bank.ended(match)
     assert (ended.state, [given.code for given in ended.reasons], ended.hits) == ("aborted", [reason], None)
     held = federation.broker.desk.matches[match]
-    await federation.broker.until(lambda: held.receipts.get(Role.REQUESTER), 10)
+    assert await federation.broker.until(lambda: held.receipts.get(Role.REQUESTER), DEADLINE_SECONDS)
     federation.broker.desk.close(held)
     assert (await federation.bank.ended(match, closed=True)).outcome == "aborted"
     assert not await federation.bank.released(match)
@@ -193,7 +193,7 @@ async def test_it_hands_in_no_receipt(federation: SimulatedFederation, liar: Lyi
     """The asker's own receipt is in, so the record is complete as far as it can be: its hits are shown."""
     await liar.answer()
     held = federation.broker.desk.matches[liar.match]
-    await federation.broker.until(lambda: held.receipts.get(Role.REQUESTER), 10)
+    assert await federation.broker.until(lambda: held.receipts.get(Role.REQUESTER), DEADLINE_SECONDS)
     federation.broker.desk.close(held)
     ended = await federation.bank.ended(liar.match, closed=True)
     assert (ended.outcome, ended.hits) == ("incomplete", 2)

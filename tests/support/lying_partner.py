@@ -33,7 +33,8 @@ STEPS: dict[MessageKind, Step] = {
     MessageKind.OPEN: "open",
     MessageKind.RECEIPT: "receipt",
 }
-FRAME_SECONDS = 10
+FRAME_SECONDS = 60
+"""Far more than a frame takes; a busy machine gets it."""
 
 
 Change = Callable[[bytes, bytes], bytes]
