@@ -43,6 +43,7 @@ from tacita_protocol.tlog.trust import federation_policy
 from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDraft
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
+from tests.support.shipped_policies import BUSY_MACHINE
 
 BUNDLE = Bundle.load()
 URL = "https://broker.test:8440"
@@ -111,7 +112,7 @@ class Member:
         stack = AsyncExitStack()
         point = self.decision_point
         if point is None:
-            point = EmbeddedDecisionPoint(BUNDLE)  # started by its first decision: its process takes a second
+            point = EmbeddedDecisionPoint(BUNDLE, timeout=BUSY_MACHINE)  # started by its first decision
             stack.push_async_callback(point.close)
         self.services = await stack.enter_async_context(
             open_services(
@@ -242,7 +243,7 @@ async def match_federation(root: Path, **limits: int) -> AsyncIterator[MatchFede
         settings = await directory.create(new, PASSPHRASE)
         settings = settings.model_copy(update={"denial_closing_mean_seconds": 0.2, "abort_grace_seconds": 1, **limits})
         keys = directory.keys(PASSPHRASE)
-        broker = build(directory, settings, keys, EmbeddedDecisionPoint(BUNDLE), system_clock)
+        broker = build(directory, settings, keys, EmbeddedDecisionPoint(BUNDLE, timeout=BUSY_MACHINE), system_clock)
         app = create_app(broker)
         app.state.running = await stack.enter_async_context(Running(broker))
         transport = httpx2.ASGITransport(app)

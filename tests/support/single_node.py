@@ -20,6 +20,7 @@ from tacita_policies.bundle import Bundle
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tests.support.broker_simulator import URL, BrokerSimulator
+from tests.support.shipped_policies import BUSY_MACHINE
 
 NOW = 1_800_000_000
 BUNDLE = Bundle.load()
@@ -109,7 +110,7 @@ async def opened(
 ) -> AsyncIterator[NodeServices]:
     """The services of an enrolled node."""
     settings = Settings(limits=limits or Limits())
-    point = EmbeddedDecisionPoint(BUNDLE)  # started by its first decision
+    point = EmbeddedDecisionPoint(BUNDLE, timeout=BUSY_MACHINE)  # started by its first decision
     try:
         async with open_services(
             NodeDirectory(root),
