@@ -50,7 +50,8 @@ URL = f"http://{AUTHORITY}"
 PASSPHRASE = b"correct horse battery staple"
 WITNESSES = ("witness-one", "witness-two")
 WITNESSED = ("log_checkpoints", "log_cosignatures", "log_stage")
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+"""Far more than anything takes; a busy machine gets it."""
 
 OBLIGATIONS = Obligations(
     modes=(Mode.INTERSECTION,),

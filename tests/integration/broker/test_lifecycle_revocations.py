@@ -25,7 +25,7 @@ from tacita_protocol.statements.revocation import (
 from tacita_protocol.statements.statement import add_signature, sign_statement, verify_statement
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tests.integration.broker.test_catalogue_and_agreements import agreement_between, send
-from tests.support.broker_harness import BrokerHarness, ScriptedPolicy, broker_at
+from tests.support.broker_harness import PATIENCE_SECONDS, BrokerHarness, ScriptedPolicy, broker_at
 from tests.support.broker_lifecycle import ending, listed, logged, revocation, revoke, withdrawal
 from tests.support.broker_match import (
     DATASET,
@@ -89,7 +89,7 @@ def test_a_withdrawal_is_in_the_log_and_counts_once(tmp_path: Path) -> None:
             assert [card.epoch for card in await datasets_of(ngo)] == [2]
             with harness.services.bell.listen(PROVED) as listener:
                 while (entry := await logged(harness, first)) is None:
-                    assert await listener.heard(10)
+                    assert await listener.heard(PATIENCE_SECONDS)
             assert (entry.type, entry.digest) == ("revocation", first.envelope_digest)
 
     asyncio.run(run())

@@ -13,6 +13,8 @@ from tests.support.broker_harness import broker_at, eventually
 from tests.support.broker_match import ScriptedMatch, federation, requested
 
 BINARY = {"content-type": "application/octet-stream"}
+SOON_SECONDS = 40
+"""Less than the minute for which a poll is held open here; a busy machine gets it."""
 
 
 def assert_problem(answer: httpx2.Response, status: int) -> None:
@@ -194,13 +196,13 @@ def test_bytes_that_a_crash_left_go_with_the_match(tmp_path: Path) -> None:
 
 def test_a_poll_is_answered_by_the_frame(tmp_path: Path) -> None:
     async def run() -> None:
-        async with broker_at(tmp_path) as harness:
+        async with broker_at(tmp_path, long_poll_seconds=60) as harness:
             bank, ngo = await federation(harness)
             match = await requested(harness, bank, ngo)
             await match.run_to_open()
-            waiting = asyncio.create_task(ngo.frame(match.id, "requester", 0, wait=25))
-            await asyncio.sleep(0.1)
-            async with asyncio.timeout(15):
+            waiting = asyncio.create_task(ngo.frame(match.id, "requester", 0, wait=60))
+            await eventually(lambda: harness.services.places._taken[ngo.name] or None)  # held open
+            async with asyncio.timeout(SOON_SECONDS):
                 await bank.put_frame(match.id, "requester", 0, b"frame")
                 assert (await waiting).content == b"frame"
 
@@ -214,14 +216,14 @@ async def _close(match: ScriptedMatch) -> None:
 
 def test_closing_ends_polls_and_refuses_frames(tmp_path: Path) -> None:
     async def run() -> None:
-        async with broker_at(tmp_path) as harness:
+        async with broker_at(tmp_path, long_poll_seconds=60) as harness:
             bank, ngo = await federation(harness)
             match = await requested(harness, bank, ngo)
             await match.run_to_open()
             await match.relay("requester", b"frame")
-            waiting = asyncio.create_task(ngo.frame(match.id, "requester", 1, wait=25))
-            await asyncio.sleep(0.1)
-            async with asyncio.timeout(15):
+            waiting = asyncio.create_task(ngo.frame(match.id, "requester", 1, wait=60))
+            await eventually(lambda: harness.services.places._taken[ngo.name] or None)  # held open
+            async with asyncio.timeout(SOON_SECONDS):
                 await _close(match)
                 assert_problem(await waiting, 410)
             assert_problem(await bank.put_frame(match.id, "requester", 1, b"late"), 410)

@@ -11,7 +11,7 @@ from tacita_broker.errors import LeaseLost, LogRolledBack
 from tacita_broker.services import Running, build
 from tacita_protocol.api import MatchState
 from tacita_protocol.statements.vocabulary import PartnerKind, Role
-from tests.support.broker_harness import DENY, PASSPHRASE, ScriptedPolicy, broker_at
+from tests.support.broker_harness import DENY, PASSPHRASE, PATIENCE_SECONDS, ScriptedPolicy, broker_at, eventually
 from tests.support.broker_match import event_types, federation, requested
 
 
@@ -84,7 +84,7 @@ def test_two_brokers_in_spite_of_the_lock_one_stops(tmp_path: Path) -> None:
             (directory.path / "broker.db.lease").unlink()  # as if the two did not see each other's lock
             async with Running(second):
                 await requested(harness, bank, ngo)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await harness.running.failed.wait()
                 assert isinstance(harness.running.failure, LeaseLost)
                 await harness.stop_witnesses(failing=True)
@@ -102,10 +102,7 @@ def test_a_broker_over_a_restored_database_does_not_start(tmp_path: Path) -> Non
             backup = database.read_bytes()
             await harness.start()
             await harness.partner("second-bank", PartnerKind.BANK)
-            for _ in range(500):
-                if harness.services.log.sequencer.head.size == 4:
-                    break
-                await asyncio.sleep(0.02)
+            await eventually(lambda: harness.services.log.sequencer.head.size == 4 or None)
             await harness.stop()
             database.write_bytes(backup)
             with pytest.raises(LogRolledBack):
@@ -129,7 +126,7 @@ def test_a_failed_write_of_the_checkpoint_ends_the_broker(tmp_path: Path, monkey
                 await harness.services.enrolment.listed()
                 bank = harness.partners["first-bank"]
                 await requested(harness, bank, harness.partners["safe-harbour"])
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await harness.running.failed.wait()
             await harness.stop_witnesses(failing=True)
             await harness.restart()

@@ -13,7 +13,7 @@ from tacita_protocol.errors import ProofInvalid
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tacita_protocol.tlog.note import CosignatureSigner, NoteVerifier, split_note
 from tacita_protocol.tlog.trust import federation_policy
-from tests.support.broker_harness import URL, BrokerHarness, broker_at
+from tests.support.broker_harness import URL, BrokerHarness, broker_at, eventually
 from tests.support.broker_match import dataset_card, federation, requested
 
 
@@ -31,11 +31,7 @@ def size_of(news: WitnessNext | None) -> int:
 
 async def until_log_has(harness: BrokerHarness, size: int) -> None:
     """Wait until the log has this size."""
-    for _ in range(500):
-        if harness.services.log.sequencer.head.size >= size:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("the log did not grow")
+    await eventually(lambda: harness.services.log.sequencer.head.size >= size or None)
 
 
 def test_one_checkpoint_is_pinned_until_a_quorum_has_signed_it(tmp_path: Path) -> None:
@@ -46,7 +42,7 @@ def test_one_checkpoint_is_pinned_until_a_quorum_has_signed_it(tmp_path: Path) -
             assert await asked_for(harness) is None  # no trust file yet
             await harness.issue_trust(at_work=False)
             one, two = harness.witnesses
-            await one.poll(harness.client, harness.clock, wait=5)
+            await one.poll(harness.client, harness.clock, wait=25)
             assert one.seen is not None
             await harness.partner("second-bank", PartnerKind.BANK)
             await until_log_has(harness, 2)
@@ -57,7 +53,7 @@ def test_one_checkpoint_is_pinned_until_a_quorum_has_signed_it(tmp_path: Path) -
             # Now there is a quorum for size 1, and the newest one is pinned.
             assert size_of(await asked_for(harness, 1)) == 2
             for witness in (one, two):
-                await witness.poll(harness.client, harness.clock, wait=5)
+                await witness.poll(harness.client, harness.clock, wait=25)
             assert harness.trust is not None
             published = (await harness.client.get("/log/checkpoint")).content
             assert harness.trust.check(published).checkpoint.size == 2
@@ -111,10 +107,7 @@ def test_a_match_that_no_quorum_can_prove_holds_up_no_other(tmp_path: Path) -> N
             with pytest.raises(ConfigurationRefused, match="another trust file"):
                 await issue_trust(harness.directory.path, file, replace=False)
             await issue_trust(harness.directory.path, file, replace=True)
-            for _ in range(500):
-                if harness.services.log.trust == trust:
-                    break
-                await asyncio.sleep(0.02)
+            await eventually(lambda: harness.services.log.trust == trust or None)
 
             stop = asyncio.Event()
 
@@ -149,7 +142,7 @@ def test_cosignatures_that_do_not_count(tmp_path: Path) -> None:
             await harness.partner("second-bank", PartnerKind.BANK)
             await until_log_has(harness, 2)
             for witness in harness.witnesses:
-                await witness.poll(harness.client, harness.clock, wait=5)
+                await witness.poll(harness.client, harness.clock, wait=25)
             news = await asked_for(harness, 1)
             assert news is not None
             text, (log_line, *_) = split_note(news.checkpoint.encode())
@@ -221,11 +214,13 @@ def test_a_trust_file_knows_partners_by_id_and_key(tmp_path: Path) -> None:
 
 def test_many_waiting_witnesses_shut_nobody_out(tmp_path: Path) -> None:
     async def run() -> None:
-        async with broker_at(tmp_path, public_long_polls=4) as harness:
-            waiting = [asyncio.create_task(harness.client.get("/v1/witness/next?old=0&wait=25")) for _ in range(4)]
-            await asyncio.sleep(0.1)
-            async with asyncio.timeout(10):
-                assert (await harness.client.get("/v1/witness/next?old=0&wait=25")).status_code == 204
+        async with broker_at(tmp_path, public_long_polls=4, long_poll_seconds=60) as harness:
+            waiting = [asyncio.create_task(harness.client.get("/v1/witness/next?old=0&wait=60")) for _ in range(4)]
+            await eventually(lambda: harness.services.places._taken["public"] == 4 or None)
+            one_more = asyncio.create_task(harness.client.get("/v1/witness/next?old=0&wait=60"))
+            await asyncio.wait([one_more, *waiting], return_when=asyncio.FIRST_COMPLETED)
+            assert [poll.done() for poll in waiting] == [False] * 4
+            assert (await one_more).status_code == 204
             harness.services.bell.stop()
             assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [204] * 4
 
