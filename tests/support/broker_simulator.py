@@ -74,6 +74,8 @@ class BrokerSimulator:
     enrolled: list[str] = field(default_factory=list)
     inboxes: dict[str, list[InboxEvent]] = field(default_factory=dict)
     cosignatures: list[CosignatureBody] = field(default_factory=list)
+    waiting: int = 0
+    """Requests that are held open for news."""
     down: bool = False
     refuse: Problem | None = None
     _tokens: dict[str, tuple[str, str | None]] = field(default_factory=dict)
@@ -143,6 +145,7 @@ class BrokerSimulator:
 
     async def until(self, look: Callable[[], T | None], seconds: float) -> T | None:
         """What `look` finds within so many seconds, None if nothing."""
+        self.waiting += 1
         try:
             async with asyncio.timeout(seconds):
                 while (found := look()) is None:
@@ -150,6 +153,8 @@ class BrokerSimulator:
                 return found
         except TimeoutError:
             return None
+        finally:
+            self.waiting -= 1
 
     # Routes that are not signed.
 
