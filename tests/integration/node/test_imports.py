@@ -1,7 +1,6 @@
 """Importing, preparing and publishing over the local API: counts, rejects, all or nothing, and nothing in the clear."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -262,15 +261,13 @@ async def test_two_publications_at_once_never_take_each_others_terms(tmp_path: P
         assert [card.sensitivity.value for card in said] == ["ordinary", "possible-victim"]
 
 
-async def test_ten_thousand_lines_take_seconds(tmp_path: Path) -> None:
+async def test_ten_thousand_lines_are_one_import(tmp_path: Path) -> None:
     clock, broker = clock_and_broker()
     async with running(tmp_path, broker, clock=clock) as node:
-        started = time.monotonic()
         report = await send(node, phones(10_000))
         assert report["accepted"] == 10_000
         snapshot = await node.services.datasets.latest_epoch("suspects")
         assert snapshot.tokens.shape == (10_000, 32)
-        assert time.monotonic() - started < 20  # a few seconds on an idle machine
 
 
 async def test_unpublished_epochs_answer_nobody(tmp_path: Path) -> None:
