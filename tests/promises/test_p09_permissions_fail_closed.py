@@ -140,11 +140,12 @@ def test_a_complete_answer_is_taken(runner: asyncio.Runner, tmp_path: Path, entr
 
 
 def test_one_slow_question_denies_its_batch_and_the_next_is_answered(runner: asyncio.Runner, tmp_path: Path) -> None:
-    slow = point(tmp_path, SLOW + PERMIT + " if not slow", Entrypoint.BROKER_DISCOVER, timeout=1.0)
+    slow = point(tmp_path, SLOW + PERMIT + " if not slow", Entrypoint.BROKER_DISCOVER)
 
     async def scene() -> None:
         assert (await slow.permit(Entrypoint.BROKER_DISCOVER, DISCOVER_EXAMPLE)).allow
         before = slow.process_id
+        slow._timeout = 2.0
         asked: list[DiscoverInput] = [DISCOVER_EXAMPLE, SLOW_INPUT, *[DISCOVER_EXAMPLE] * BATCH]
         answers = await slow.permit_each(Entrypoint.BROKER_DISCOVER, asked)
         assert len(answers) == BATCH + 2

@@ -129,17 +129,19 @@ def test_a_complete_answer_is_taken(runner: asyncio.Runner, tmp_path: Path) -> N
 
 
 def test_a_slow_policy_is_killed_denied_and_the_next_decision_works(runner: asyncio.Runner, tmp_path: Path) -> None:
-    slow = point(tmp_path, match=SLOW + ALLOW + " if not slow", timeout=1.0)
+    slow = point(tmp_path, match=SLOW + ALLOW + " if not slow")
 
     async def scene() -> None:
         assert (await slow.decide(BROKER, EXAMPLE)).allow
         before = slow.process_id
         assert before is not None
+        slow._timeout = 1.0
         started = time.monotonic()
         assert_denied(await slow.decide(BROKER, SLOW_INPUT), "policy-timeout")
-        assert 1.0 <= time.monotonic() - started < 5.0
+        assert 1.0 <= time.monotonic() - started < BUSY_MACHINE  # its work takes longer than that
         with pytest.raises(ProcessLookupError):
             os.kill(before, 0)
+        slow._timeout = BUSY_MACHINE
         assert (await slow.decide(BROKER, EXAMPLE)).allow
         await slow.close()
 
@@ -147,16 +149,16 @@ def test_a_slow_policy_is_killed_denied_and_the_next_decision_works(runner: asyn
 
 
 def test_the_event_loop_runs_on_while_a_policy_is_slow(runner: asyncio.Runner, tmp_path: Path) -> None:
-    slow = point(tmp_path, match=SLOW + ALLOW + " if not slow", timeout=0.5)
+    slow = point(tmp_path, match=SLOW + ALLOW + " if not slow")
 
     async def scene() -> None:
         await slow.decide(BROKER, EXAMPLE)
         decision = asyncio.create_task(slow.decide(BROKER, SLOW_INPUT))
-        beats = 0
-        while not decision.done():
+        for _ in range(20):
             await asyncio.sleep(0.01)
-            beats += 1
-        assert beats > 5
+            assert not decision.done()
+        decision.cancel()
+        await asyncio.gather(decision, return_exceptions=True)
         await slow.close()
 
     runner.run(scene())
