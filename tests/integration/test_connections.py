@@ -17,7 +17,7 @@ from tacita_node.config import Limits
 from tacita_protocol.api import Problem, parse_body
 
 pytestmark = pytest.mark.anyio
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def of_node(**changes: object) -> type[HttpToolsProtocol]:
 @asynccontextmanager
 async def serving(protocol: type[HttpToolsProtocol]) -> AsyncIterator[int]:
     """A server with this protocol that answers everything; its port."""
-    config = Config(PlainTextResponse("yes"), log_config=None, ws="none", lifespan="off")
+    config = Config(PlainTextResponse("yes"), log_config=None, ws="none", lifespan="off", timeout_keep_alive=600)
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
