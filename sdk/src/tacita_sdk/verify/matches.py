@@ -10,7 +10,7 @@ from tacita_protocol.statements.logged import Outcome, closing_items, opening_it
 from tacita_protocol.statements.receipt import Receipt, ReceiptStatus
 from tacita_protocol.statements.vocabulary import Role
 from tacita_protocol.tlog.checkpoint import Checkpoint
-from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry, OpenedEntry
+from tacita_protocol.tlog.entry import COARSE_SECONDS, LoggedEntry, OpenedEntry, open_match_entry
 from tacita_protocol.tlog.proof import LogProof
 from tacita_protocol.tlog.trust import TrustPolicy
 from tacita_sdk.verify.cards import Cards
@@ -154,7 +154,7 @@ def _check_entry(
     entry = logged.entry_bytes()
     verified = proof.verify(entry, trust, excluded=_parties(match, trust, cards))
     log.require_entry(proof.index, entry)
-    return logged.verify(trust, excluded=_parties(match, trust, cards)), verified.checkpoint
+    return open_match_entry(entry, logged.disclosures), verified.checkpoint
 
 
 def _parties(match: MatchEvidence, trust: TrustPolicy, cards: Cards) -> frozenset[str]:
