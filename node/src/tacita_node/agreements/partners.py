@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.agreements.endings import void_in
 from tacita_node.agreements.tables import ConfirmedPartner
@@ -140,24 +141,22 @@ class PartnerBook:
 
     async def is_revoked(self, partner: str) -> bool:
         """Whether the broker has revoked this partner, as far as this node knows."""
-        query = select(RevocationRow.digest).where(RevocationRow.type == "partner", RevocationRow.name == partner)
         async with self._database.read() as session:
-            return (await session.execute(query.limit(1))).first() is not None
+            return await _is_revoked(session, partner)
 
     async def confirmed_card(self, partner: str) -> Signed[PartnerCard] | None:
         """The confirmed card of a partner, verified again; None when there is none, or the partner was revoked."""
-        return None if await self.is_revoked(partner) else await self.remembered_card(partner)
+        async with self._database.read() as session:
+            if await _is_revoked(session, partner):
+                return None
+            row = await session.get(ConfirmedPartner, partner)
+        return None if row is None else _verified(row)
 
     async def remembered_card(self, partner: str) -> Signed[PartnerCard] | None:
         """As `confirmed_card`, also of a partner that was revoked since: to tell it so, and to read its statements."""
         async with self._database.read() as session:
             row = await session.get(ConfirmedPartner, partner)
-        if row is None:
-            return None
-        card = verify_card(row.card)
-        if card.body.partner != partner or card.digest != row.digest:
-            raise RuntimeError("the stored card of a confirmed partner is not the one that was confirmed")
-        return card
+        return None if row is None else _verified(row)
 
     async def _revoked(self) -> list[KnownPartner]:
         revoked = select(RevocationRow.name).where(RevocationRow.type == "partner")
@@ -190,3 +189,15 @@ class PartnerBook:
         if not card.body.partner == view.partner == partner:
             raise ProblemError(502, "card-invalid", "The broker answered with another partner's card.")
         return card, past
+
+
+async def _is_revoked(session: AsyncSession, partner: str) -> bool:
+    query = select(RevocationRow.digest).where(RevocationRow.type == "partner", RevocationRow.name == partner)
+    return (await session.execute(query.limit(1))).first() is not None
+
+
+def _verified(row: ConfirmedPartner) -> Signed[PartnerCard]:
+    card = verify_card(row.card)
+    if card.body.partner != row.partner or card.digest != row.digest:
+        raise RuntimeError("the stored card of a confirmed partner is not the one that was confirmed")
+    return card
