@@ -10,9 +10,10 @@ closing proved                         -> show it: closed
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import exists, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from tacita_broker.access.nonces import forget_expired
@@ -81,24 +82,29 @@ class Keeper:
         """
         while not self._bell.stopping:
             with self._bell.listen(REQUESTED) as listener:
-                await self._each(_undecided(), self._decide)
+                async with self._database.read() as session:
+                    undecided = await _oldest(session, _undecided())
+                await self._each(undecided, self._decide)
                 await listener.heard(TICK_SECONDS)
 
     async def _tick(self) -> None:
-        await self._each(_unseen_opening(), self._show_opening)
-        await self._each(_overdue(self._clock()), self._close_overdue)
-        await self._each(_closing_with_frames(), self._relay.forget)
-        await self._each(_unseen_closing(), self._show_closing)
         now = self._clock()
+        steps: dict[Callable[[str], Awaitable[None]], ColumnElement[bool]] = {
+            self._show_opening: _unseen_opening(),
+            self._close_overdue: _overdue(now),
+            self._relay.forget: _closing_with_frames(),
+            self._show_closing: _unseen_closing(),
+        }
+        async with self._database.read() as session:  # one look for all: a tick is frequent, and mostly finds nothing
+            due = [(act, await _oldest(session, which)) for act, which in steps.items()]
+        for act, matches in due:
+            await self._each(matches, act)
         if now - self._purged >= 60:
             self._purged = now
             async with self._database.write() as session:
                 await forget_expired(session, now)
 
-    async def _each(self, which: ColumnElement[bool], act: Callable[[str], Awaitable[None]]) -> None:
-        query = select(MatchRow.match).where(which).order_by(MatchRow.received).limit(BATCH)
-        async with self._database.read() as session:
-            matches = list(await session.scalars(query))
+    async def _each(self, matches: Sequence[str], act: Callable[[str], Awaitable[None]]) -> None:
         for match in matches:
             if self._bell.stopping:
                 return
@@ -133,6 +139,8 @@ class Keeper:
             for partner in told:
                 await self._inbox.post(session, partner, InboxEventType.DECISION, match=match, now=now)
         self._inbox.ring(*told)
+        if not row.granted:
+            await self._close_overdue(match)  # its delay may be none
 
     async def _close_overdue(self, match: str) -> None:
         async with self._database.write() as session:
@@ -163,6 +171,10 @@ class Keeper:
             for partner in told:
                 await self._inbox.post(session, partner, InboxEventType.CLOSING, match=match, now=self._clock())
         self._inbox.ring(*told)
+
+
+async def _oldest(session: AsyncSession, which: ColumnElement[bool]) -> Sequence[str]:
+    return (await session.scalars(select(MatchRow.match).where(which).order_by(MatchRow.received).limit(BATCH))).all()
 
 
 def _undecided() -> ColumnElement[bool]:
