@@ -10,10 +10,11 @@ when some match still lacks an independent cosignature.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.config import Limits
 from tacita_broker.log.files import LogFiles
@@ -54,6 +55,8 @@ class Witnessing:
         self._limits = limits
         self._clock = clock
         self._changing = asyncio.Lock()
+        self._newest: _Pinned | None = None
+        """The newest pinned checkpoint, once it was read: only the broker that holds the log pins any."""
         self.trust: TrustPolicy | None = None
         """The federation's trust file; nothing is witnessed, and no match served, before it is issued."""
 
@@ -66,9 +69,10 @@ class Witnessing:
             pinned = await self._pinned()
             if pinned is not None and (pinned.size >= head.size or not await self._served(pinned)):
                 return False
-            row = {"size": head.size, "note": head.note, "pinned": self._clock(), "quorum": None}
+            new = _Pinned(head.size, head.note, self._clock(), None)
             async with self._database.write() as session:
-                await session.execute(insert(LogCheckpointRow).values(row).on_conflict_do_nothing())
+                await session.execute(insert(LogCheckpointRow).values(asdict(new)).on_conflict_do_nothing())
+            self._newest = new
             return True
 
     async def next_for(self, old: int) -> WitnessNext | None:
@@ -99,11 +103,8 @@ class Witnessing:
             now = self._clock()
             if not now - self._limits.cosignature_age_seconds <= time <= now + self._limits.clock_skew_seconds:
                 raise refused("cosignature-time", "The time of the cosignature is not the present.")
-            async with self._database.write() as session:
-                if await session.get(LogCosignatureRow, (size, witness)) is not None:
-                    return False
-                session.add(LogCosignatureRow(size=size, witness=witness, line=line, received=now))
-            return await self._settle(trust, checkpoint)
+            added = LogCosignatureRow(size=size, witness=witness, line=line, received=now)
+            return await self._settle(trust, checkpoint, added)
 
     async def resettle(self) -> None:
         """Count the cosignatures of the pinned checkpoint again, after a restart or under a new trust file."""
@@ -117,9 +118,10 @@ class Witnessing:
         query = select(LogEntryRow).where(LogEntryRow.reference == reference)
         async with self._database.read() as session:
             row = (await session.execute(query)).scalar_one_or_none()
-        if row is None or row.position is None or row.proof_size is None:
-            return None
-        checkpoint = await self._checkpoint(row.proof_size)
+            if row is None or row.position is None or row.proof_size is None:
+                return None
+            checkpoint = await session.get(LogCheckpointRow, row.proof_size)
+            lines = await _cosignatures(session, row.proof_size)
         if checkpoint is None:
             raise RuntimeError("a proved entry names a checkpoint that is not stored")
         excluded = frozenset(row.excluded.split(",")) if row.excluded else frozenset[str]()
@@ -129,7 +131,7 @@ class Witnessing:
             return inclusion_proof(position, size, TileReader(self._files.read, size))
 
         hashes = await asyncio.to_thread(path)
-        note = _cosigned(checkpoint.note, await self._cosignatures(size), excluded)
+        note = _cosigned(checkpoint.note, lines, excluded)
         return row.entry, LogProof(position, tuple(hashes), note)
 
     @staticmethod
@@ -147,70 +149,84 @@ class Witnessing:
         witness = next(name for name, known in trust.witnesses.items() if known == signature.verifier)
         return witness, signature.timestamp or 0
 
-    async def _settle(self, trust: TrustPolicy, checkpoint: _Pinned) -> bool:
-        """Mark what the cosignatures of a checkpoint prove by now, and publish them with it."""
-        lines = await self._cosignatures(checkpoint.size)
+    async def _settle(self, trust: TrustPolicy, checkpoint: _Pinned, added: LogCosignatureRow | None = None) -> bool:
+        """Keep another cosignature of a checkpoint together with what all of them prove by now, and publish them.
+
+        True when something was proved, or the quorum is there; False also when the witness had cosigned it before.
+        """
+        async with self._database.read() as session:
+            lines = await _cosignatures(session, checkpoint.size)
+            unproved = await _unproved(session, checkpoint.size)
+        if added is not None:
+            if added.witness in lines:
+                return False
+            lines = dict(sorted({**lines, added.witness: added.line}.items()))
         if not lines:
             return False
         quorum = _holds(trust, _cosigned(checkpoint.note, lines, frozenset()), frozenset())
         proved = [
             excluded
-            for excluded in await self._unproved(checkpoint.size)
+            for excluded in unproved
             if _holds(trust, _cosigned(checkpoint.note, lines, _names(excluded)), _names(excluded))
         ]
-        if quorum or proved:
-            await self._mark(checkpoint.size, proved, quorum=quorum)
+        if added is not None or quorum or proved:
+            now = self._clock()
+            async with self._database.write() as session:
+                if added is not None:
+                    session.add(added)
+                await _mark(session, checkpoint.size, proved, quorum=now if quorum else None)
+            if quorum and self._newest is not None and self._newest.size == checkpoint.size:
+                self._newest = replace(self._newest, quorum=self._newest.quorum or now)
         await asyncio.to_thread(self._files.add_cosignatures, _cosigned(checkpoint.note, lines, frozenset()))
         return quorum or bool(proved)
-
-    async def _mark(self, size: int, proved: list[str], *, quorum: bool) -> None:
-        """Store that the checkpoint of this size proves the entries with these exclusions, and that it has a quorum."""
-        async with self._database.write() as session:
-            for excluded in proved:
-                await session.execute(
-                    update(LogEntryRow)
-                    .where(
-                        LogEntryRow.position < size,
-                        LogEntryRow.proof_size.is_(None),
-                        LogEntryRow.excluded == excluded,
-                    )
-                    .values(proof_size=size)
-                )
-            if quorum:
-                await session.execute(
-                    update(LogCheckpointRow)
-                    .where(LogCheckpointRow.size == size, LogCheckpointRow.quorum.is_(None))
-                    .values(quorum=self._clock())
-                )
 
     async def _served(self, pinned: _Pinned) -> bool:
         if pinned.quorum is None:
             return False
         if self._clock() - pinned.quorum >= self._limits.witness_pin_seconds:
             return True
-        return not await self._unproved(pinned.size)
-
-    async def _unproved(self, size: int) -> list[str]:
-        """The distinct exclusions of entries below `size` that have no proof yet."""
-        query = select(LogEntryRow.excluded).where(LogEntryRow.position < size, LogEntryRow.proof_size.is_(None))
         async with self._database.read() as session:
-            return list(await session.scalars(query.distinct()))
+            return not await _unproved(session, pinned.size)
 
     async def _pinned(self) -> _Pinned | None:
-        query = select(LogCheckpointRow).order_by(LogCheckpointRow.size.desc()).limit(1)
-        async with self._database.read() as session:
-            row = (await session.execute(query)).scalar_one_or_none()
-        return None if row is None else _Pinned(row.size, row.note, row.pinned, row.quorum)
+        if self._newest is None:
+            query = select(LogCheckpointRow).order_by(LogCheckpointRow.size.desc()).limit(1)
+            async with self._database.read() as session:
+                row = (await session.execute(query)).scalar_one_or_none()
+            self._newest = None if row is None else _Pinned(row.size, row.note, row.pinned, row.quorum)
+        return self._newest
 
     async def _checkpoint(self, size: int) -> _Pinned | None:
         async with self._database.read() as session:
             row = await session.get(LogCheckpointRow, size)
         return None if row is None else _Pinned(row.size, row.note, row.pinned, row.quorum)
 
-    async def _cosignatures(self, size: int) -> dict[str, str]:
-        query = select(LogCosignatureRow).where(LogCosignatureRow.size == size).order_by(LogCosignatureRow.witness)
-        async with self._database.read() as session:
-            return {row.witness: row.line for row in await session.scalars(query)}
+
+async def _mark(session: AsyncSession, size: int, proved: list[str], *, quorum: int | None) -> None:
+    """Store that the checkpoint of this size proves the entries with these exclusions, and when it got its quorum."""
+    for excluded in proved:
+        await session.execute(
+            update(LogEntryRow)
+            .where(LogEntryRow.position < size, LogEntryRow.proof_size.is_(None), LogEntryRow.excluded == excluded)
+            .values(proof_size=size)
+        )
+    if quorum is not None:
+        await session.execute(
+            update(LogCheckpointRow)
+            .where(LogCheckpointRow.size == size, LogCheckpointRow.quorum.is_(None))
+            .values(quorum=quorum)
+        )
+
+
+async def _unproved(session: AsyncSession, size: int) -> list[str]:
+    """The distinct exclusions of entries below `size` that have no proof yet."""
+    query = select(LogEntryRow.excluded).where(LogEntryRow.position < size, LogEntryRow.proof_size.is_(None))
+    return list(await session.scalars(query.distinct()))
+
+
+async def _cosignatures(session: AsyncSession, size: int) -> dict[str, str]:
+    query = select(LogCosignatureRow).where(LogCosignatureRow.size == size).order_by(LogCosignatureRow.witness)
+    return {row.witness: row.line for row in await session.scalars(query)}
 
 
 def _names(excluded: str) -> frozenset[str]:
