@@ -5,6 +5,7 @@ What the signature profile itself refuses, spelling by spelling, is in `tests/un
 """
 
 import hmac
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.crypto.randomness import random_hex
 from tacita_sdk.broker import BrokerClient
 from tacita_sdk.errors import ResponseUntrusted
-from tests.support.broker_harness import URL, BrokerHarness, broker_at
+from tests.support.broker_harness import URL, BrokerHarness, HostClock, broker_at
 from tests.support.broker_match import federation, match_request
 from tests.support.broker_partner import JSON_TYPE, Partner
 from tests.support.signed_request import COMPONENTS, Headers, crafted, params_of
@@ -65,7 +66,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    async with broker_at(tmp_path_factory.mktemp("broker")) as harness:
+    async with broker_at(tmp_path_factory.mktemp("broker"), clock=HostClock(stopped=int(time.time()))) as harness:
         yield Scene(harness, *await federation(harness))
 
 

@@ -89,9 +89,11 @@ class HostClock:
     """The host's time, moved by a test."""
 
     offset: int = 0
+    stopped: int | None = None
+    """The time at which it stands still, where a second that passes in between would decide."""
 
     def __call__(self) -> int:
-        return int(time.time()) + self.offset
+        return (int(time.time()) if self.stopped is None else self.stopped) + self.offset
 
 
 @dataclass
