@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tacita_broker.matches import keeper
 from tacita_protocol.api import MatchState, PromiseBody, StatementBody, parse_body
 from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.keys import VerifyKey
@@ -172,7 +173,10 @@ def test_an_opening_after_the_closing_is_told_that_the_match_has_ended(tmp_path:
     asyncio.run(run())
 
 
-def test_an_acceptance_that_comes_too_late_is_refused(tmp_path: Path) -> None:
+def test_an_acceptance_that_comes_too_late_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also before the match is closed for its deadline, which happens at the next look."""
+    monkeypatch.setattr(keeper, "TICK_SECONDS", 3600)
+
     async def run() -> None:
         async with broker_at(tmp_path) as harness:
             bank, ngo = await federation(harness)
