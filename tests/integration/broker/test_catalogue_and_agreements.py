@@ -10,7 +10,7 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.agreement import Agreement, Caps, LegalBasis, Party, Term
 from tacita_protocol.statements.statement import Signed, add_signature, sign_statement
 from tacita_protocol.statements.vocabulary import AgreementClass, Mode, PartnerKind, ResultTo
-from tests.support.broker_harness import broker_at
+from tests.support.broker_harness import broker_at, eventually
 from tests.support.broker_match import dataset_card, datasets_of, event_types, federation, match_request, requested
 from tests.support.broker_partner import Partner
 
@@ -133,11 +133,8 @@ def test_an_agreement_goes_there_and_back_and_into_the_log(tmp_path: Path) -> No
             assert (absent.status_code, foreign.content) == (404, absent.content)
             # A request that cites it: the policy is shown its terms.
             await requested(harness, bank, ngo, agreement=both.digest)
-            for _ in range(500):
-                if harness.policy.asked:
-                    break
-                await asyncio.sleep(0.02)
-            facts = harness.policy.asked[0].agreement
+            [asked] = await eventually(lambda: harness.policy.asked or None)
+            facts = asked.agreement
             assert facts is not None
             assert facts.caps.units == 26_000
 

@@ -162,7 +162,7 @@ def test_an_approved_card_is_proved_in_the_log(tmp_path: Path) -> None:
             hidden = await harness.partner("second-bank", PartnerKind.BANK, approve=False)
             trust = await harness.issue_trust()
             view = parse_body(PartnerView, (await bank.get(f"/v1/partners/{bank.name}")).content)
-            for _ in range(500):
+            for _ in range(1200):
                 if view.entry is not None:
                     break
                 await asyncio.sleep(0.05)
