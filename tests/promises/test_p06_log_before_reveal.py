@@ -72,7 +72,11 @@ async def test_no_hit_is_shown_on_a_closing_that_is_not_proven(tmp_path: Path, l
         bank.line.on = lying(federation, lie)
         match = await federation.order()
         await federation.ngo.ended(match)
-        await asyncio.sleep(0.5)
+
+        async def refused() -> bool:
+            return [reason.code for reason in (await bank.matches.match(match)).reasons] == ["closing-not-proven"]
+
+        await until(refused)
         summary = await bank.matches.match(match)
         assert (summary.state, summary.closed, summary.hits) == ("closing", False, None)
         bank.line.on = None
