@@ -43,7 +43,7 @@ def served(request: pytest.FixtureRequest, both: dict[str, Served]) -> Iterator[
     before = peak_memory(one.process)
     yield one
     assert peak_memory(one.process) - before < GROWTH_BYTES
-    assert httpx2.get(f"http://127.0.0.1:{one.port}/healthz").status_code == 200
+    assert httpx2.get(f"http://127.0.0.1:{one.port}/healthz", timeout=60).status_code == 200
 
 
 Attack = Callable[[Served], Iterable[bytes]]

@@ -91,6 +91,6 @@ def test_the_audit_export_carries_no_canary(matched: RunningPair, canaries: Cana
 
 def _hits(node: Node, peer: str, dataset: str, purpose: str, basis: str) -> tuple[str, ...]:
     match = node.match(dataset=dataset, with_=f"{peer}/{dataset}", purpose=purpose, basis=basis, case="canary")
-    result = match.wait(timeout=60, closed=True)
+    result = match.wait(timeout=120, closed=True)
     assert result.summary.state == "closed", result.summary
     return tuple(hit.value for hit in result.hits)

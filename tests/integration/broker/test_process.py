@@ -139,7 +139,7 @@ def test_a_killed_broker_starts_again_at_once(broker: Process) -> None:
         process.kill()
         process.wait()
     with broker.running():
-        assert httpx2.get(f"{broker.url}/v1/broker").json()["signing_key"] == broker.info["signing_key"]
+        assert httpx2.get(f"{broker.url}/v1/broker", timeout=60).json()["signing_key"] == broker.info["signing_key"]
     checked = command("log", "check", str(broker.directory), "--json")
     assert [step["number"] for step in json.loads(checked.stdout)] == [1, 2, 3, 4, 5]
 

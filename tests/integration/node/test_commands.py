@@ -123,7 +123,7 @@ def test_init_run_token_and_stop(tmp_path: Path, broker: ServedBroker, passphras
         env={**os.environ, "TACITA_NODE_LIMITS__HEADER_SECONDS": "1"},
     )
     try:
-        with httpx2.Client(base_url=URL, headers={"authorization": f"Bearer {token}"}) as client:
+        with httpx2.Client(base_url=URL, headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
             wait_until_healthy(client, running)
             status = client.get("/v1/node").json()
             assert (status["fingerprint"], status["approved"], status["trust"]) == (facts["fingerprint"], True, False)
