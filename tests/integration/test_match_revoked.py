@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tacita_broker.matches.tables import MatchRow as BrokerMatch
 from tacita_node.matching import jobs
 from tacita_node.matching.tables import MatchRow
 from tacita_protocol.statements.receipt import ReceiptStatus
-from tests.support.match_federation import BANK, NGO, MatchFederation, Member, Send, loaded_federation
+from tests.support.match_federation import BANK, NGO, MatchFederation, Member, Send, loaded_federation, until
 from tests.support.match_steps import find, hold_engine_frames, receipts_of, state_of
 from tests.support.node_lifecycle import api_of
 
@@ -62,6 +63,19 @@ async def broker_revokes_the_ngo(federation: MatchFederation) -> None:
     await federation.broker.revocations.revoke_partner(NGO, "keys-stolen", federation.broker.keys.signing)
 
 
+async def let_it_close(federation: MatchFederation, match: str) -> None:
+    """Ends the time for which the broker waits for the receipt of a side that was revoked. The other's is in."""
+
+    async def receipted() -> bool:
+        async with federation.broker.database.read() as session:
+            row = await session.get_one(BrokerMatch, match)
+        return (row.requester_receipt, row.responder_receipt) != (None, None)
+
+    await until(receipted)
+    async with federation.broker.database.write() as session:
+        (await session.get_one(BrokerMatch, match)).deadline = 0
+
+
 async def kept(member: Member, match: str) -> MatchRow:
     row = await find(member, match)
     assert row is not None
@@ -82,7 +96,8 @@ async def kept(member: Member, match: str) -> MatchRow:
     ],
 )
 async def test_a_running_match_ends(tmp_path: Path, take: Take, result_to: str, ends: str, code: str) -> None:
-    async with loaded_federation(tmp_path, published=True) as federation:
+    # Enough to hear of a revocation before the match closes.
+    async with loaded_federation(tmp_path, published=True, abort_grace_seconds=3600) as federation:
         acting, other = federation.bank, federation.ngo
         if ends == "ngo":
             acting, other = other, acting
@@ -93,6 +108,9 @@ async def test_a_running_match_ends(tmp_path: Path, take: Take, result_to: str, 
         await take(federation)
         if code != "peer-revoked":  # what is taken back here has ended what stood on it by the time that it is answered
             assert (await kept(acting, match)).state == "aborted"
+        if code == "peer-revoked":
+            await acting.ended(match, closed=False)
+            await let_it_close(federation, match)
         summary = await acting.ended(match)
         assert (summary.state, [reason.code for reason in summary.reasons]) == ("aborted", [code])
         assert summary.hits is None
