@@ -173,7 +173,7 @@ class FederationRun(RuleBasedStateMachine):
             if not sound or self.model.partners[name].revoked or self.ages[name] >= RUNS_OF_A_PARTNER:
                 self.now(member.stop())
             else:
-                self.now(self._forget_confirmations(member))
+                self.now(self._forget_confirmations(name))
                 self.pool[KINDS[name]].append((member, self.ages[name]))
 
     async def _audit(self) -> None:
@@ -182,6 +182,6 @@ class FederationRun(RuleBasedStateMachine):
         log = open_log(str(self.world.root / "broker" / "log"))
         await asyncio.to_thread(verify_audit, self.world.trust, log, exports, self.checkpoints)
 
-    async def _forget_confirmations(self, member: Member) -> None:
-        for other in self.members.values():
-            await told(member.running.agreements.partners.distrust(other.identity.partner))
+    async def _forget_confirmations(self, name: str) -> None:
+        for other in self.model.partners[name].confirmed:
+            await told(self.members[name].running.agreements.partners.distrust(self.members[other].identity.partner))

@@ -243,7 +243,7 @@ class World:
     # --- its beginning and its end ------------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
-        self._owned = EmbeddedDecisionPoint(Bundle.load())
+        self._owned = EmbeddedDecisionPoint(Bundle.load(), timeout=60)  # on a busy machine too, a no is the rules' no
         await self._owned.start()
         self._stack.push_async_callback(self._owned.close)
         self._point = Lent(self._owned)
@@ -291,9 +291,9 @@ async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
     await task
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 30.0) -> None:
-    """Waits for a condition, for a limited time; looks less often than `until`, because each look costs."""
-    give_up = time.monotonic() + seconds
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 120.0) -> None:
+    """Waits for a condition, for a limited time; looks less and less often, because each look costs."""
+    give_up, pause = time.monotonic() + seconds, 0.02
     while not await condition():
         assert time.monotonic() < give_up, f"it did not come to this in time: {what}"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause := min(1.5 * pause, 0.4))
