@@ -47,6 +47,9 @@ class_fits if {
 	input.agreement.class in row.classes
 }
 
+# The cap is on what a receiver may evaluate. When only the owner learns, that is limited by `max_elements` below.
+within_caps if input.result_to == "owner"
+
 within_caps if input.padded_count <= input.agreement.caps.units
 
 within_class if {
