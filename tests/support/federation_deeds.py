@@ -1,8 +1,34 @@
-"""What may happen while a message of a match is on its way, and how the match may end then."""
+"""What partners do between matches, and what may happen while a message of a match is on its way."""
 
 from enum import StrEnum
 
 from tests.support.federation_model import End
+
+
+class Step(StrEnum):
+    """What is done between matches."""
+
+    ENROL = "a partner enrols"
+    CONFIRM = "a partner confirms another one"
+    AGREE = "two partners agree"
+    ADD = "a list grows"
+    PUBLISH = "a list is offered"
+    RESTART = "a node crashes and starts again between matches"
+    RESTART_BROKER = "the broker crashes and starts again between matches"
+    WITHDRAW = "a list is withdrawn"
+    DISTRUST = "a partner takes a confirmation back"
+    END_AGREEMENT = "a partner revokes an agreement"
+    REVOKE = "the broker revokes a partner"
+    ROTATE = "a partner replaces its keys"
+
+
+ENDING = (Step.WITHDRAW, Step.DISTRUST, Step.END_AGREEMENT, Step.REVOKE, Step.ROTATE)
+"""Steps after which some requests do not complete any more."""
+
+
+def in_vain(step: Step) -> str:
+    """Counts requests that would have completed before a step and do not after it."""
+    return f"{step}: a request is in vain"
 
 
 class Deed(StrEnum):
@@ -46,3 +72,8 @@ def may_end(expected: End, deed: Deed, message: str) -> frozenset[End]:
 def _decided_otherwise(expected: End) -> frozenset[End]:
     """What no broker or owner says of a request of which `expected` would have come."""
     return frozenset({End.DENIED, End.REFUSED}) - {expected}
+
+
+def crash_of(role: str) -> str:
+    """Counts crashes of the node in this role during a match."""
+    return f"the {role}'s node crashes during a match"

@@ -27,10 +27,18 @@ FORMS = (
     ("cardinality", "requester"),
     ("cardinality", "both"),
 )
-MESSAGES = {
-    "asker": ("request", "open", "frame-0", "frame-1", "receipt"),
-    "owner": ("acceptance", "refusal", "frame-0", "frame-1", "frame-2", "receipt"),
+MESSAGES: dict[End, dict[str, tuple[str, ...]]] = {
+    End.DENIED: {"asker": ("request",)},
+    End.REFUSED: {"asker": ("request",), "owner": ("refusal",)},
+    End.COMPLETED: {
+        "asker": ("request", "open", "frame-0", "frame-1", "receipt"),
+        "owner": ("acceptance", "frame-0", "frame-1", "frame-2", "receipt"),
+    },
 }
+"""What is sent in a match that ends like this, by its sender."""
+
+FRAMES = ("frame-0", "frame-1")
+"""What both sides send in every match."""
 
 blocks = st.sets(st.sampled_from(list(BLOCKS)), min_size=1, max_size=3)
 units = st.sampled_from([26_000, 26_000, 200, 100])
@@ -42,8 +50,23 @@ def numbers(chosen: set[str]) -> frozenset[str]:
 
 
 def orders(model: Federation, *, likely: bool) -> st.SearchStrategy[Order]:
-    """Requests of everybody to everybody; with `likely`, of those that will complete, if there are any."""
-    every = [
+    """Requests that leave the asker's node, most of which complete if any would; or those of which anything may come.
+
+    Of the latter, whatever may come of one is as likely as anything else: most requests would end for the same reason.
+    """
+    by_ending: dict[tuple[End, str], list[Order]] = {}
+    for order in every_order(model):
+        ending = model.foresee(order)
+        if not likely or ending.end is not End.NOT_ORDERED:
+            by_ending.setdefault((ending.end, ending.code), []).append(order)
+    if completing := by_ending.get((End.COMPLETED, "")) if likely else None:
+        return st.sampled_from(completing)
+    return st.sampled_from(sorted(by_ending)).flatmap(lambda ending: st.sampled_from(by_ending[ending]))
+
+
+def every_order(model: Federation) -> list[Order]:
+    """Requests of everybody to everybody."""
+    return [
         Order(asker, owner, mode, result_to, purpose)
         for asker in model.partners
         for owner in model.partners
@@ -51,25 +74,28 @@ def orders(model: Federation, *, likely: bool) -> st.SearchStrategy[Order]:
         for mode, result_to in FORMS
         for purpose in (lawful_purpose(KINDS[asker], KINDS[owner]) or "", "sector-warning")
     ]
-    if likely:
-        leaving = [order for order in every if model.foresee(order).end is not End.NOT_ORDERED]
-        every = [order for order in leaving if model.foresee(order).end is End.COMPLETED] or leaving or every
-    return st.sampled_from(every)
 
 
-def disturbances(*deeds: Deed) -> st.SearchStrategy[Disturbance]:
-    """These deeds, at any message of a match."""
-    return st.sampled_from(
-        [
-            Disturbance(deed, sender, message, after)
+def completing(model: Federation) -> list[Order]:
+    """The requests that would complete."""
+    return [order for order in every_order(model) if model.foresee(order).end is End.COMPLETED]
+
+
+def disturbed(model: Federation, *deeds: Deed) -> st.SearchStrategy[tuple[Order, Disturbance]]:
+    """A request that leaves the asker's node, and one of these deeds at a message that will be sent."""
+
+    def disturbances(order: Order) -> list[tuple[Order, Disturbance]]:
+        return [
+            (order, Disturbance(deed, sender, message, after))
             for deed in deeds
-            for sender, messages in MESSAGES.items()
+            for sender, messages in MESSAGES[model.foresee(order).end].items()
             for message in messages
             for after in (False, True)
         ]
-    )
+
+    return orders(model, likely=True).flatmap(lambda order: st.sampled_from(disturbances(order)))
 
 
 tamperings = st.sampled_from(
-    [Disturbance(Deed.TAMPER, sender, frame, after=False) for sender in MESSAGES for frame in ("frame-0", "frame-1")]
+    [Disturbance(Deed.TAMPER, sender, frame, after=False) for sender in ("asker", "owner") for frame in FRAMES]
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
@@ -10,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from tacita_node.matching.export import audit_export
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tacita_sdk.verify import open_log, verify_audit
-from tests.support.federation_deeds import Deed, may_end
-from tests.support.federation_draws import KINDS
+from tests.support.federation_deeds import Deed, Step, crash_of, in_vain, may_end
+from tests.support.federation_draws import KINDS, completing, every_order
 from tests.support.federation_model import Agreement, End, Ending, Federation, Kind, Order
-from tests.support.federation_play import Disturbance, Outcome, Play, Seen, told
+from tests.support.federation_play import Disturbance, Outcome, Play, Seen
 from tests.support.federation_world import World, eventually
 from tests.support.match_federation import Member
 
@@ -29,7 +30,7 @@ class FederationRun(RuleBasedStateMachine):
     """A federation and its model, side by side. Partners come from a pool, and go back to it."""
 
     world: ClassVar[World]
-    endings: ClassVar[Counter[str]]
+    played: ClassVar[Counter[str]]
     pool: ClassVar[dict[Kind, list[tuple[Member, int]]]]
     numbers: ClassVar[Iterator[int]]
     """Of the runs in this world: a partner's list in one run is none that it had in another."""
@@ -55,6 +56,29 @@ class FederationRun(RuleBasedStateMachine):
     def active_pairs(self) -> list[tuple[str, str]]:
         """Who can do something with whom."""
         return [(one, other) for one in self.active for other in self.model.partners if one != other]
+
+    def can_ask(self) -> bool:
+        """Somebody can request something that leaves its node."""
+        return any(self.model.foresee(order).end is not End.NOT_ORDERED for order in every_order(self.model))
+
+    def can_complete(self) -> bool:
+        """Somebody can request something that completes."""
+        return bool(completing(self.model))
+
+    def done(self, what: Step | Deed | str) -> None:
+        """Counts what was played."""
+        self.played[what] += 1
+
+    @contextmanager
+    def ending(self, step: Step) -> Iterator[None]:
+        """Around a step: what would have completed before and does not any more is then asked in vain."""
+        before = completing(self.model)
+        yield
+        self.done(step)
+        spoilt = [order for order in before if self.model.foresee(order).end is not End.COMPLETED]
+        if spoilt:
+            self.compare_request(spoilt[self.requests % len(spoilt)], None)
+            self.done(in_vain(step))
 
     def join(self, name: str, *, fresh: bool) -> None:
         """A partner takes part from now on: a `fresh` one, or one that was in runs before."""
@@ -88,16 +112,19 @@ class FederationRun(RuleBasedStateMachine):
         seen = self.now(self.play.request(order, asker, owner, disturbance, agreement))
         if seen.end is End.NOT_ORDERED:
             self.same((seen.end, seen.code), (expected.end, expected.code))
-            self.endings[f"not ordered: {seen.code}"] += 1
+            self.played[f"not ordered: {seen.code}"] += 1
             return
         self.requests += 1
         if disturbance is not None and seen.disturbed:
             allowed = may_end(expected.end, disturbance.deed, disturbance.message)
             assert seen.end in allowed, f"{seen.end} after {disturbance}, not one of {allowed}: {seen}"
-            self.endings[f"{seen.end} though {disturbance.deed}"] += 1
+            self.played[f"{seen.end} though {disturbance.deed}"] += 1
+            self.done(disturbance.deed)
+            if disturbance.crashed is not None:
+                self.done(crash_of(disturbance.crashed))
         else:
             self.same(seen.end, expected.end)
-            self.endings[
+            self.played[
                 f"{seen.end} {order.mode} {order.result_to}" if not expected.code else f"{seen.end}: {expected.code}"
             ] += 1
         self._compare(order, expected, seen, disturbance if seen.disturbed else None)
@@ -130,7 +157,7 @@ class FederationRun(RuleBasedStateMachine):
             assert name in expected.learned, side
             assert disturbance is not None, side
             assert disturbance.crashed == role, side
-            self.endings["result lost"] += 1
+            self.played["result lost"] += 1
         if end is End.COMPLETED and not lost:
             learned = expected.learned.get(name)
             hits = frozenset() if isinstance(learned, int) else learned
@@ -168,7 +195,7 @@ class FederationRun(RuleBasedStateMachine):
         sound = self.sound
         if sound:
             self.now(self._audit())
-            self.endings[AUDITED] += 1
+            self.played[AUDITED] += 1
         for name, member in self.members.items():
             if not sound or self.model.partners[name].revoked or self.ages[name] >= RUNS_OF_A_PARTNER:
                 self.now(member.stop())
@@ -183,5 +210,6 @@ class FederationRun(RuleBasedStateMachine):
         await asyncio.to_thread(verify_audit, self.world.trust, log, exports, self.checkpoints)
 
     async def _forget_confirmations(self, name: str) -> None:
+        partners = self.members[name].running.agreements.partners
         for other in self.model.partners[name].confirmed:
-            await told(self.members[name].running.agreements.partners.distrust(self.members[other].identity.partner))
+            await partners.distrust(self.members[other].identity.partner)

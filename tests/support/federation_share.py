@@ -14,9 +14,11 @@ from types import TracebackType
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.support.federation_deeds import ENDING, Deed, Step, crash_of, in_vain
 from tests.support.federation_machine import FederationMachine
 from tests.support.federation_model import End, Kind
 from tests.support.federation_run import AUDITED
+from tests.support.federation_scene import play_scene
 from tests.support.federation_world import World
 from tests.support.match_federation import Member
 from tests.support.scale import SOAKING, runs
@@ -32,9 +34,12 @@ LIMIT_SECONDS = 14_400 if SOAKING else 900
 """What a share may take on a busy machine."""
 
 
-def play(number: int, *, runs: int, shrink: bool = SOAKING) -> Counter[str]:
-    """Audits at least `runs` runs, other ones for each `number`, in a world of their own; how often what was seen."""
-    endings: Counter[str] = Counter()
+def play(number: int, *, runs: int, shrink: bool = SOAKING, scene: bool = False) -> Counter[str]:
+    """Plays and audits `runs` runs, other ones for each `number`, in a world of their own; how often what was seen.
+
+    One of them is the `scene`, if it is wanted.
+    """
+    played: Counter[str] = Counter()
     pool: dict[Kind, list[tuple[Member, int]]] = {kind: [] for kind in Kind}
     chosen = settings(
         database=None,
@@ -48,34 +53,40 @@ def play(number: int, *, runs: int, shrink: bool = SOAKING) -> Counter[str]:
         if not shrink:
             stack.push(_telling(f"a shorter run: python -m tests.support.federation_share {number} {runs}"))
         world = stack.enter_context(World())
-        namespace = {"world": world, "endings": endings, "pool": pool, "numbers": count(1)}
+        namespace = {"world": world, "played": played, "pool": pool, "numbers": count(1)}
         try:
-            for first in count(0, RUNS_OF_A_SERIES):
-                if endings[AUDITED] >= runs:  # Hypothesis cuts some off and does not count them; they are played too
+            if scene:
+                play_scene(type("Federation", (FederationMachine,), namespace)())
+            for series in count():
+                # Hypothesis cuts some runs off and does not count them; they are played and audited too.
+                left = runs - played[AUDITED]
+                if left <= 0:
                     break
-                machine = seed(f"{number}, from {first}")(type("Federation", (FederationMachine,), namespace))
-                run_state_machine_as_test(machine, settings=settings(chosen, max_examples=RUNS_OF_A_SERIES))
+                machine = seed(f"{number}, {series}")(type("Federation", (FederationMachine,), namespace))
+                now = min(RUNS_OF_A_SERIES, left)
+                run_state_machine_as_test(machine, settings=settings(chosen, max_examples=now))
         finally:
             for waiting in pool.values():
                 for member, _ in waiting:
                     world.run(member.stop())
-    return endings
+    return played
 
 
 def share(number: int) -> Counter[str]:
-    """One of `SHARES` equal shares of the promise's runs, and what must be seen in each of them."""
-    endings: Counter[str] = Counter()
+    """One of `SHARES` equal shares of the promise's runs, and what must have been played in each of them."""
+    played: Counter[str] = Counter()
     left, world = RUNS // SHARES, 0
     while left > 0:
         now = min(left, RUNS_OF_A_WORLD)
-        endings += play(number + SHARES * world, runs=now)
+        played += play(number + SHARES * world, runs=now, scene=world == 0)
         left, world = left - now, world + 1
-    audited = endings.pop(AUDITED)
-    assert audited >= RUNS // SHARES, audited
+    assert played[AUDITED] >= RUNS // SHARES, played
+    crashes = [crash_of(role) for role in ("asker", "owner")]
+    for what in (*Step, *Deed, *crashes, *map(in_vain, ENDING)):
+        assert played[what], (what, played)
     for end in (End.NOT_ORDERED, End.DENIED, End.REFUSED, End.ABORTED, End.COMPLETED):
-        assert any(seen.startswith(end) for seen in endings), (end, endings)
-    assert any(" though " in seen for seen in endings), endings
-    return endings
+        assert any(seen.startswith(end) for seen in played), (end, played)
+    return played
 
 
 def _telling(
