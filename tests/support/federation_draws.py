@@ -50,9 +50,9 @@ def numbers(chosen: set[str]) -> frozenset[str]:
 
 
 def orders(model: Federation, *, likely: bool) -> st.SearchStrategy[Order]:
-    """Requests that leave the asker's node, most of which complete if any would; or those of which anything may come.
+    """With `likely`, requests that complete, or if none would, that leave the asker's node; else any request.
 
-    Of the latter, whatever may come of one is as likely as anything else: most requests would end for the same reason.
+    Unless they complete, whatever may come of one is as likely as anything else: most would end for the same reason.
     """
     by_ending: dict[tuple[End, str], list[Order]] = {}
     for order in every_order(model):
