@@ -7,8 +7,9 @@ MEMBERS := protocol policies sdk node broker
 INPUTS := requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 BENCH  ?= all
 TEST_WORKERS ?= 4
+SEED   ?= 1
 
-.PHONY: setup demo test check bench soak fuzz lock format clean
+.PHONY: setup demo test check bench soak readme fuzz lock format clean
 
 setup: $(STAMP)
 
@@ -39,14 +40,19 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.support.promises_table --check
 
 bench: setup
 	@$(BIN)/python -m bench $(BENCH)
 
-# The promises' full numbers: hours. What takes part reads tests/support/scale.py.
+# The promises' full numbers: hours. What takes part reads tests/support/scale.py; the report is .soak/report.json.
 soak: setup
-	TACITA_SOAK=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -o timeout=14400 \
-	  tests/promises $(ARGS)
+	TACITA_SOAK=1 TACITA_SEED=$(SEED) $(BIN)/python -m pytest -p tests.support.soak_report -n $(TEST_WORKERS) \
+	  --dist loadfile --no-loadscope-reorder -o timeout=14400 tests/promises $(ARGS)
+
+# README's table of promises; with REPORT=.soak/report.json from that soak, which is kept as docs/soak-report.json.
+readme: setup
+	@$(BIN)/python -m tests.support.promises_table $(if $(REPORT),--report $(REPORT))
 
 # Coverage-guided fuzzing of every parser, five minutes each; make fuzz TARGET=note SECONDS=30 for less.
 fuzz: setup
@@ -63,4 +69,4 @@ lock: setup
 	  --format requirements-txt --output-file requirements.lock > /dev/null
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz .soak

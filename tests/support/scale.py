@@ -4,6 +4,9 @@ import os
 
 SOAKING = os.environ.get("TACITA_SOAK") == "1"
 
+SEED = int(os.environ.get("TACITA_SEED", "1"))
+"""What chance is made from; the same seed draws the same victims and the same waits (`make soak SEED=2`)."""
+
 
 def runs(*, test: int, soak: int) -> int:
     """How often to run something that gets better by repetition."""

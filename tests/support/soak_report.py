@@ -1,0 +1,128 @@
+"""What `make soak` leaves behind: for each promise which tests ran, how they ended, and the numbers that they told.
+
+A pytest plugin (`-p tests.support.soak_report`). A test tells a number with pytest's own `record_property("kills",
+500)`; a name's underscores become spaces. The report is written after each test, so that an interrupted soak leaves
+what it has, marked as not finished.
+"""
+
+import re
+import subprocess
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from os import cpu_count
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from tests.support.scale import SEED
+
+REPORT = Path(".soak/report.json")
+_PROMISE = re.compile(r"(?:^tests/promises/|::)test(?:_p\d\d)*_p(\d\d)_")
+"""A test belongs to the promise in its own name, else to that of its file; a file may hold tests of several."""
+
+
+class SoakedFile(BaseModel):
+    """The tests of one file in a soak. `figures` are in the order in which they were told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    passed: int = 0
+    failed: tuple[str, ...] = ()
+    """Names of the tests that did not pass, skipped ones among them: nothing is shown by those."""
+    seconds: float = 0.0
+    figures: dict[str, int | float | str] = Field(default_factory=dict)
+
+    def with_test(self, report: pytest.TestReport) -> "SoakedFile":
+        """The file with one more test."""
+        figures = {name.replace("_", " "): _figure(value) for name, value in report.user_properties}
+        return SoakedFile(
+            passed=self.passed + report.passed,
+            failed=self.failed if report.passed else (*self.failed, report.nodeid.partition("::")[2]),
+            seconds=round(self.seconds + report.duration, 1),
+            figures=self.figures | figures,
+        )
+
+
+class SoakReport(BaseModel):
+    """A whole soak; `promises` maps a promise's number to its files of tests."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    v: Literal[1] = 1
+    commit: str
+    """Of the working tree, with `+` when something in it was not committed."""
+    begun: datetime
+    seconds: float
+    seed: int
+    cpus: int
+    finished: bool
+    promises: dict[int, dict[str, SoakedFile]]
+
+    def held(self, promise: int) -> bool:
+        """Whether every test of a promise passed, and there was one."""
+        files = self.promises.get(promise, {}).values()
+        return any(file.passed for file in files) and not any(file.failed for file in files)
+
+
+class SoakRecorder:
+    """Gathers the reports of a session, of all its workers, and writes them down."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._begun = datetime.now(UTC).replace(microsecond=0)
+        self._since = time.monotonic()
+        self._commit = _commit()
+        self._promises: defaultdict[int, dict[str, SoakedFile]] = defaultdict(dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test's call counts, and its set-up or its end when that fails."""
+        named = _PROMISE.findall(report.nodeid.partition("[")[0])
+        if not named or (report.when != "call" and report.passed):
+            return
+        files, name = self._promises[int(named[-1])], Path(report.location[0]).name
+        files[name] = files.get(name, SoakedFile()).with_test(report)
+        self._write(finished=False)
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """The soak is over; whether it ran to its end."""
+        self._write(finished=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say where the report is."""
+        terminalreporter.write_line(f"The soak's report is {self._file}; `make readme REPORT={self._file}` keeps it.")
+
+    def _write(self, *, finished: bool) -> None:
+        report = SoakReport(
+            commit=self._commit,
+            begun=self._begun,
+            seconds=round(time.monotonic() - self._since, 1),
+            seed=SEED,
+            cpus=cpu_count() or 1,
+            finished=finished,
+            promises=dict(sorted(self._promises.items())),
+        )
+        self._file.parent.mkdir(exist_ok=True)
+        temporary = self._file.with_suffix(".new")
+        temporary.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        temporary.replace(self._file)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """pytest's hook: one recorder, in the process that hears of every worker's tests."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SoakRecorder(REPORT))
+
+
+def _figure(value: object) -> int | float | str:
+    return value if isinstance(value, int | float) else str(value)
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+" if git("status", "--porcelain") else "")
