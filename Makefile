@@ -8,6 +8,7 @@ INPUTS := requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
 BENCH  ?= all
 TEST_WORKERS ?= 4
 SEED   ?= 1
+KILLS  ?= 500
 
 .PHONY: setup demo test check bench soak readme fuzz lock format clean
 
@@ -47,8 +48,8 @@ bench: setup
 
 # The promises' full numbers: hours. What takes part reads tests/support/scale.py; the report is .soak/report.json.
 soak: setup
-	TACITA_SOAK=1 TACITA_SEED=$(SEED) $(BIN)/python -m pytest -p tests.support.soak_report -n $(TEST_WORKERS) \
-	  --dist loadfile --no-loadscope-reorder -o timeout=14400 tests/promises $(ARGS)
+	TACITA_SOAK=1 TACITA_SEED=$(SEED) TACITA_KILLS=$(KILLS) $(BIN)/python -m pytest -p tests.support.soak_report \
+	  -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -o timeout=14400 tests/promises $(ARGS)
 
 # README's table of promises; with REPORT=.soak/report.json from that soak, which is kept as docs/soak-report.json.
 readme: setup
