@@ -5,22 +5,27 @@ import json
 import threading
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2
 
 from tacita_protocol.api import WitnessNext, parse_body
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.note import split_note
-from tests.support.campaign.parties import BANK, NGO, WITNESSES, Parties
+from tests.support.campaign.parties import BANK, NGO, WITNESSES
 
 LOOK_SECONDS = 0.3
 
 
 @dataclass
 class Observer:
-    """`notes` by the text that the log signed; `remembered` are the checkpoints that witnesses have kept."""
+    """Looks at a broker and at the witnesses' memories under `root`.
 
-    parties: Parties
+    `notes` by the text that the log signed; `remembered` are the checkpoints that witnesses have kept.
+    """
+
+    broker_url: str
+    root: Path
     notes: dict[str, bytes] = field(default_factory=dict)
     remembered: set[Checkpoint] = field(default_factory=set)
     shrunk: int = 0
@@ -44,14 +49,16 @@ class Observer:
 
     def read_memories(self) -> None:
         """Keep what every witness remembers, the two nodes among them."""
-        root = self.parties.root
-        for directory in (*(root / name for name in WITNESSES), root / BANK / "witness", root / NGO / "witness"):
+        for directory in (
+            *(self.root / name for name in WITNESSES),
+            *(self.root / name / "witness" for name in (BANK, NGO)),
+        ):
             state = json.loads((directory / "witness-state.json").read_bytes())["checkpoint"]
             if state is not None:
                 self.remembered.add(Checkpoint.parse(state))
 
     def _look(self) -> None:
-        with httpx2.Client(base_url=self.parties.broker_url, timeout=10) as client:
+        with httpx2.Client(base_url=self.broker_url, timeout=10) as client:
             while not self._stop.wait(LOOK_SECONDS):
                 with contextlib.suppress(httpx2.TransportError):
                     self._look_once(client)

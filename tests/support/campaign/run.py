@@ -36,7 +36,7 @@ def campaign(root: Path, plan: Plan) -> Verdict:
         ThreadPoolExecutor(plan.lanes + 2) as threads,
     ):
         prepare(parties)
-        observer = Observer(parties)
+        observer = Observer(parties.broker_url, parties.root)
         requests = DeniedRequests(parties, plan.requests)
         orders = Orders(parties, plan.lanes, plan.seed)
         watching = observer.start(threads)
