@@ -10,7 +10,7 @@ TEST_WORKERS ?= 4
 SEED   ?= 1
 KILLS  ?= 500
 
-.PHONY: setup demo test check bench soak readme fuzz lock format clean
+.PHONY: setup demo test check docs bench soak readme fuzz lock format clean
 
 setup: $(STAMP)
 
@@ -42,6 +42,11 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.support.promises_table --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The documentation as a site: open .site/index.html. Any warning ends it, in `make check` too.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: setup
 	@$(BIN)/python -m bench $(BENCH)
@@ -70,4 +75,4 @@ lock: setup
 	  --format requirements-txt --output-file requirements.lock > /dev/null
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz .soak
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz .site .soak
