@@ -21,6 +21,8 @@ class NodeMatch:
     outcome: str | None
     closed: bool
     released: bool
+    promised: bool = False
+    """Whether the broker's promise to log it is kept here."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,12 @@ class BrokerBook:
 def node_matches(parties: Parties, name: str) -> dict[str, NodeMatch]:
     """All matches of a node."""
     with _opened(parties.root / name / "node.db") as database:
-        rows = database.execute("select match, role, state, outcome, closed, released from matches")
+        rows = database.execute(
+            "select match, role, state, outcome, closed, released, promise is not null from matches"
+        )
         return {
-            match: NodeMatch(role, state, outcome, bool(closed), bool(released))
-            for match, role, state, outcome, closed, released in rows
+            match: NodeMatch(role, state, outcome, bool(closed), bool(released), bool(promised))
+            for match, role, state, outcome, closed, released, promised in rows
         }
 
 

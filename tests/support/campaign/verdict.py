@@ -123,6 +123,7 @@ def judge_promises(verdict: Verdict, book: BrokerBook, requests: Mapping[str, Re
     )
     names = {f"{kind}:{match}" for match in book.outcomes for kind in ("opening", "closing")}
     logged = {name for name, position in book.positions.items() if position is not None}
+    verdict.require(len(logged) == len(book.positions), "an entry still waits for the log")
     verdict.require(names <= logged, "a match lacks its opening or its closing in the log")
     of_matches = {name for name in logged if name.startswith(("opening:", "closing:"))}
     verdict.require(of_matches <= names, "the log has an entry of a match that does not exist")
@@ -142,6 +143,7 @@ def judge_matches(
         about = f"match {match} at {name} ({row.role}, {row.state})"
         if match not in outcomes:
             verdict.require(row.state == "aborted", f"{about} never came to the broker and did not abort")
+            verdict.require(not row.promised, f"{about} was promised to it and is not known any more")
         else:
             verdict.require(known in ENDINGS, f"{about} ended as {known} in the log")
             verdict.require(row.closed, f"{about} is not closed")

@@ -84,6 +84,7 @@ def test_a_log_that_lost_or_repeated_or_moved_something_is_found(
             "lacks its opening or its closing",
         ),
         (replace(BOOK, positions={**BOOK.positions, "opening:other": 3}), 4, PROMISED, "that does not exist"),
+        (replace(BOOK, positions={**BOOK.positions, "card:ngo": None}), 3, PROMISED, "still waits"),
         (BOOK, 4, PROMISED, "the log has 4 entries"),
         (BOOK, 3, {"m": Requested("request", "promise")}, "did not get both proofs"),
     ],
@@ -116,9 +117,14 @@ def test_matches_that_did_not_end_in_one_outcome_are_found(
 
 
 def test_a_match_that_never_reached_the_broker_must_have_aborted() -> None:
-    for state, held in (("aborted", True), ("requested", False)):
+    given_up = NodeMatch("requester", "aborted", None, closed=False, released=False)
+    for row, held in (
+        (given_up, True),
+        (replace(given_up, state="requested"), False),
+        (replace(given_up, promised=True), False),
+    ):
         verdict = Verdict()
-        judge_matches(verdict, {}, {BANK: {"m": NodeMatch("requester", state, None, closed=False, released=False)}}, [])
+        judge_matches(verdict, {}, {BANK: {"m": row}}, [])
         assert (verdict.broken == []) is held
 
 
