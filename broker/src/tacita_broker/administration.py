@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from tacita_broker.bell import Bell
+from tacita_broker.clock import system_clock
 from tacita_broker.config import Settings
 from tacita_broker.directory import BrokerDirectory
 from tacita_broker.errors import ConfigurationRefused
@@ -16,7 +17,6 @@ from tacita_broker.lifecycle.revocations import Revocations
 from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.partners.enrolment import Enrolment, check_witness_lines
 from tacita_broker.partners.tables import PartnerRow, PartnerStatus
-from tacita_broker.services import system_clock
 from tacita_broker.storage import Database
 from tacita_protocol.errors import ProtocolError
 from tacita_protocol.tlog.trust import NO_QUORUM, TrustPolicy

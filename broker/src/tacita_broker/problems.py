@@ -5,10 +5,10 @@ the same answer (`not_found`).
 """
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from tacita_protocol.api import Problem
@@ -19,6 +19,9 @@ from tacita_protocol.errors import (
     SignatureInvalid,
     UnsupportedVersion,
 )
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI  # half a second of processor time, which the operator's commands do not need
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -81,8 +84,9 @@ def of_protocol_error(error: ProtocolError) -> ProblemError:
             return ProblemError(422, "refused", str(error)[:500])
 
 
-def install_problem_handlers(app: FastAPI) -> None:
+def install_problem_handlers(app: "FastAPI") -> None:
     """Every way in which a request can fail ends in a problem document."""
+    from fastapi.exceptions import RequestValidationError
 
     @app.exception_handler(ProblemError)
     async def on_problem(_request: Request, error: ProblemError) -> Response:

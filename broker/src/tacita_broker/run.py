@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from tacita_broker.app import create_app
+from tacita_broker.clock import system_clock
 from tacita_broker.directory import BrokerDirectory, migrate, read_passphrase
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.observability import configure_logging, events
 from tacita_broker.server import check_binding, serve
-from tacita_broker.services import build, system_clock
+from tacita_broker.services import build
 from tacita_policies.bundle import Bundle
+from tacita_policies.check_process import check_apart
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_policies.source import PolicyRefused
 
@@ -30,7 +32,7 @@ def run_broker(path: Path, passphrase_file: Path | None, changes: dict[str, Any]
     configure_logging()
     events().info("broker.starting", broker=settings.broker, port=settings.port)
     try:
-        services = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load()), system_clock)
+        services = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load(check=check_apart)), system_clock)
         reason = serve(create_app(services), services)
     except PolicyRefused as error:
         raise ConfigurationRefused(f"the policy bundle cannot be used: {error}") from error

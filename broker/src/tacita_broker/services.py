@@ -44,11 +44,6 @@ Clock = Callable[[], int]
 """Unix seconds, UTC."""
 
 
-def system_clock() -> int:
-    """The host's clock."""
-    return int(time.time())
-
-
 @dataclass(frozen=True)
 class Services:
     """What routes use. Built once by `build`, started and stopped by `running`."""

@@ -29,6 +29,7 @@ from tacita_node.storage import Database, migrate
 from tacita_node.trust import InstalledTrust
 from tacita_node.workers import Workers
 from tacita_policies.bundle import Bundle
+from tacita_policies.check_process import check_apart
 from tacita_policies.decision import DecisionPoint
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_protocol.crypto.storage import StorageCipher
@@ -128,7 +129,7 @@ async def open_services(
 
 def _policies(directory: NodeDirectory) -> Bundle:
     # A dangling link or a file under that name is no folder of own rules: loading it is refused, not left out.
-    return Bundle.load(directory.policies if os.path.lexists(directory.policies) else None)
+    return Bundle.load(directory.policies if os.path.lexists(directory.policies) else None, check=check_apart)
 
 
 def _assemble(

@@ -11,7 +11,7 @@ engine would load ``http.send`` or ``time.now_ns`` without a word; the shipped d
 
 import hashlib
 import importlib.resources
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -35,6 +35,9 @@ LOCAL = "tacita.local"
 NODE_ASKS = (Entrypoint.NODE_AGREE, Entrypoint.NODE_DISCLOSE, Entrypoint.NODE_RESPOND)
 """The questions of a node."""
 
+SourceCheck = Callable[[Mapping[str, str]], dict[str, str]]
+"""Sources by path to the package of each path, or `PolicyRefused`: `source.check_sources`, here or elsewhere."""
+
 _OVERRIDES = "local/"
 _RESERVED = frozenset({"broker", "node", "lib", "local"})  # names of packages: data may not sit there
 
@@ -55,7 +58,12 @@ class Bundle:
 
     @classmethod
     def load(
-        cls, overrides: Path | None = None, *, asked: Collection[Entrypoint] = NODE_ASKS, shipped: Path | None = None
+        cls,
+        overrides: Path | None = None,
+        *,
+        asked: Collection[Entrypoint] = NODE_ASKS,
+        shipped: Path | None = None,
+        check: SourceCheck = check_sources,
     ) -> Self:
         """Read and check the shipped bundle, with an operator's own directory on top.
 
@@ -63,6 +71,7 @@ class Bundle:
             overrides: a directory of stricter rules.
             asked: the questions that this service asks: own rules that answer none of them would count for nothing.
             shipped: replaces the policies of this package.
+            check: how the sources are checked; a service has it done in another process (`check_process`).
 
         Raises:
             PolicyRefused: unreadable, empty, no answer to an entrypoint, or a call that is not allowed; own policies
@@ -74,10 +83,10 @@ class Bundle:
         else:
             files = dict(_read(shipped))
         if overrides is None:
-            return cls._of(files)
+            return cls._of(files, check)
         own = dict(_read(overrides))
         _require_all_read(overrides, own.keys())
-        bundle = cls._of(files | {f"{_OVERRIDES}{path}": data for path, data in own.items()})
+        bundle = cls._of(files | {f"{_OVERRIDES}{path}": data for path, data in own.items()}, check)
         answered = {entrypoint for entrypoint, rules in bundle.rules.items() if len(rules) > 1}
         if not answered & set(asked):
             raise PolicyRefused("the own policies do not answer what this service asks, so none of them would count")
@@ -86,11 +95,11 @@ class Bundle:
         return bundle
 
     @classmethod
-    def _of(cls, files: Mapping[str, bytes]) -> Self:
+    def _of(cls, files: Mapping[str, bytes], check: SourceCheck) -> Self:
         if len(files) > MAX_FILES:
             raise PolicyRefused(f"a bundle has at most {MAX_FILES} files")
         policies = {path: _text(path, data) for path, data in sorted(files.items()) if path.endswith(".rego")}
-        packages = check_sources(policies)
+        packages = check(policies)
         for path, package in packages.items():
             _check_place(path, package)
         data = _data(files)

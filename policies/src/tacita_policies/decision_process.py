@@ -11,28 +11,22 @@ here, where its parent can kill it. This module imports little, because it start
 There is a list of results for each input, and in it one for each rule.
 """
 
-import ctypes
 import json
-import os
-import resource
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import regorus
 
-MAX_ADDRESS_SPACE = 4 << 30
-"""Bytes; a policy that asks for more ends its process."""
+from tacita_policies.confinement import confine
 
-_PR_SET_PDEATHSIG = 1
 _UNDEFINED = "<undefined>"  # how regorus prints the value of an undefined rule
 
 
 def main() -> None:
     """Serve until the parent closes the pipe or dies."""
     first = json.loads(sys.stdin.buffer.readline())
-    _confine(first["parent"])
+    confine(first["parent"])
     engine = regorus.Engine()
     try:
         for path, text in first["policies"].items():
@@ -46,16 +40,6 @@ def main() -> None:
         question = json.loads(line)
         results = [_evaluate(engine, question["rules"], facts) for facts in question["inputs"]]
         _answer({"id": question["id"], "results": results})
-
-
-def _confine(parent: int) -> None:
-    """Die with the parent, leave Ctrl-C to it, take bounded memory."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above
-        sys.exit(0)
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _evaluate(engine: Any, rules: Sequence[str], facts: Mapping[str, Any]) -> list[dict[str, Any]]:

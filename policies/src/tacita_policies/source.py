@@ -9,8 +9,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import regorus
-
 MAX_RULES = 1_000
 """Rules of one source; more than this nobody reads."""
 
@@ -46,6 +44,8 @@ def check_sources(policies: Mapping[str, str]) -> dict[str, str]:
     Raises:
         PolicyRefused: nothing to check, a source that does not parse, an import or a call that is not allowed.
     """
+    import regorus  # here: who has its sources checked in another process does not load the engine
+
     if not policies:
         raise PolicyRefused("the bundle holds no policy")
     engine = regorus.Engine()
