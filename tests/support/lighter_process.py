@@ -1,4 +1,4 @@
-"""What costs a process much and tests nothing, made cheap for a test that plays with many nodes in one process.
+"""What costs a process much and tests nothing, made cheap for tests that run several services in one process.
 
 The key files are real ones, sealed and opened with real scrypt; only its cost is the least there is. What lives before
 is kept out of garbage collections, which then come rarely.

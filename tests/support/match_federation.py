@@ -1,7 +1,8 @@
 """A whole federation in one process: broker, two partners' nodes, two independent witnesses, over in-process HTTP.
 
-Everything is the real thing, with real keys, SQLite files and policies; only the sockets are missing, and the engines
-compute in a thread. A test may put itself between a node and the broker (`Interceptor`), or stop and start a node.
+Everything is the real thing, with real keys, SQLite files and policies; only the sockets are missing, key files cost
+little to open, and the engines compute in a thread. A test may put itself between a node and the broker
+(`Interceptor`), or stop and start a node.
 """
 
 import asyncio
@@ -43,6 +44,7 @@ from tacita_protocol.tlog.trust import federation_policy
 from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDraft
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
+from tests.support.lighter_process import cheap_key_files
 from tests.support.shipped_policies import BUSY_MACHINE
 
 BUNDLE = Bundle.load()
@@ -238,6 +240,7 @@ async def match_federation(root: Path, **limits: int) -> AsyncIterator[MatchFede
     `limits` are settings of the broker.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(cheap_key_files())
         directory = BrokerDirectory(root / "broker")
         new = NewBroker("hub", "Hub", "127.0.0.1", 8440, ("broker.test:8440",), None)
         settings = await directory.create(new, PASSPHRASE)
