@@ -109,9 +109,13 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
         shown = MatchSummary.model_validate_json((await client.get(f"/v1/matches/{match}")).content)
         assert (shown.state, shown.hits, shown.closed) == ("closed", 2, True)
         listed = MatchList.model_validate_json((await client.get("/v1/matches")).content)
-        assert listed.matches == (shown,)
+        assert (listed.matches, listed.next) == ((shown,), None)
         hits = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits")).content)
         assert {hit.value for hit in hits.hits} == set(IBANS[2:4])
+        first = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits?limit=1")).content)
+        rest = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits?after={first.next}")).content)
+        assert ((*first.hits, *rest.hits), rest.next) == (hits.hits, None)
+        assert (await client.get(f"/v1/matches/{match}/hits?after=x")).status_code == 422
         for role in set(Role) - {Role.ANALYST}:
             token = (await federation.bank.running.tokens.issue(role)).secret
             headers = {"authorization": f"Bearer {token}"}

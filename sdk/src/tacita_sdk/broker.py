@@ -37,7 +37,8 @@ from tacita_protocol.crypto.frames import MAX_FRAME_PLAINTEXT, Direction
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.statements.statement import Part
 from tacita_sdk.errors import BrokerProblem, ResponseUntrusted
-from tacita_sdk.signed_http import Answer, Call, Clock, RetryPolicy, SignedHttp, read_model
+from tacita_sdk.retry import RetryPolicy
+from tacita_sdk.signed_http import Answer, Call, Clock, SignedHttp, read_model
 
 LONG_POLL_SECONDS = 25
 """How long the broker is asked to hold a request that has no answer yet."""

@@ -65,11 +65,15 @@ class BrokerProblem(_Problem):
 
 
 class NodeUnreachable(SdkError):
-    """The local node could not be reached."""
+    """The local node could not be reached, or broke off; `sent` says that it may have got the request all the same."""
+
+    sent: bool = False
 
 
 class NodeProblem(_Problem):
-    """The local node refused a request."""
+    """The local node refused a request; `retry_after` is in seconds, None unless it said when to come back."""
+
+    retry_after: int | None = None
 
 
 class ResponseUntrusted(SdkError):

@@ -1,4 +1,4 @@
-"""The client of a node's local API: what the `tacita` command does, as typed calls.
+"""The client of a node's local API: what the `tacita` command does, as typed calls. `AsyncNode` is its twin.
 
 with Node("http://127.0.0.1:8441", token=token) as node:
     match = node.match(dataset="suspects", with_="harbour-hotels/agencies", purpose="agency-check",
@@ -7,58 +7,47 @@ with Node("http://127.0.0.1:8441", token=token) as node:
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tacita_sdk import node_calls as calls
 from tacita_sdk.audit_export import AuditExport
-from tacita_sdk.errors import WaitExpired
+from tacita_sdk.match_end import FINAL_STATES, POLL_SECONDS, MatchResult, has_ended, still_running
 from tacita_sdk.node_api import (
     AgreementDraft,
-    AgreementList,
     AgreementRevoked,
     AgreementSummary,
     CatalogueEntry,
-    CatalogueView,
-    Confirmation,
-    DatasetList,
     DatasetSummary,
     Distrusted,
     Hits,
     HitView,
     ImportReport,
-    MatchList,
     MatchOrder,
     MatchSummary,
     NodeStatus,
-    PartnerSummaries,
     PartnerSummary,
     PublishOrder,
     PublishReport,
+    RejectedLine,
     Rejects,
     Withdrawn,
 )
 from tacita_sdk.node_http import NodeConnection
 
-IMPORT_TIMEOUT_SECONDS = 3_600.0
-POLL_SECONDS = 0.2
-FINAL_STATES = frozenset({"closed", "denied", "refused", "aborted"})
-
-
-@dataclass(frozen=True)
-class MatchResult:
-    """How a match ended: its summary, and the hits released to this side (none unless it is the one that learns)."""
-
-    summary: MatchSummary
-    hits: tuple[HitView, ...]
+__all__ = ["FINAL_STATES", "Match", "MatchResult", "Node"]
 
 
 class Node(NodeConnection):
-    """One node, reached over its local API with a token of one role. What a call raises says `NodeConnection`."""
+    """One node, reached over its local API with a token of one role. What a call raises says `NodeConnection`.
+
+    Lists that may be long come in pages: `matches()` gathers them all, `iter_matches()` asks for a page when the last
+    one is used up.
+    """
 
     def status(self) -> NodeStatus:
         """Who this node is, and what it still needs before it can match."""
-        return self._call(NodeStatus, "GET", "/v1/node")
+        return self._run(calls.status())
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -78,73 +67,79 @@ class Node(NodeConnection):
         national spellings are read in; `delimiter` is comma, semicolon or tab, found out when None. Lines that hold no
         valid identifier are counted and kept as rejects.
         """
-        options = {"column": column, "region": region and region.upper(), "delimiter": delimiter}
-        query = {"kind": kind} | {name: value for name, value in options.items() if value is not None}
-        return self._call(
-            ImportReport,
-            "POST",
-            f"/v1/datasets/{dataset}/imports",
-            params=query,
-            content=file.read_bytes(),
-            content_type="text/csv",
-            timeout=IMPORT_TIMEOUT_SECONDS,
+        return self._run(
+            calls.import_csv(
+                file.read_bytes(), dataset=dataset, kind=kind, column=column, region=region, delimiter=delimiter
+            )
         )
 
     def datasets(self) -> tuple[DatasetSummary, ...]:
         """This node's own datasets."""
-        return self._call(DatasetList, "GET", "/v1/datasets").datasets
+        return self._run(calls.datasets()).datasets
 
     def rejects(self, dataset: str, *, source: str) -> Rejects:
         """Every rejected line of one imported source, by number and reason."""
-        return self._call(Rejects, "GET", f"/v1/datasets/{dataset}/rejects", params={"source": source})
+        return self._run(calls.rejects(dataset, source))
+
+    def iter_rejects(self, dataset: str, *, source: str) -> Iterator[RejectedLine]:
+        """The rejected lines of one imported source, one after the other."""
+        yield from self.rejects(dataset, source=source).rejects
 
     def publish(self, dataset: str, order: PublishOrder) -> PublishReport:
         """Publish the present records as a new epoch: its signed card goes to the broker, the data stays here."""
-        return self._call(PublishReport, "POST", f"/v1/datasets/{dataset}/publish", body=order)
+        return self._run(calls.publish(dataset, order))
 
     def withdraw(self, dataset: str) -> Withdrawn:
         """Withdraw a dataset: nothing about it is answered any more. Publishing it again makes a new epoch."""
-        return self._call(Withdrawn, "POST", f"/v1/datasets/{dataset}/withdraw")
+        return self._run(calls.withdraw(dataset))
 
     # -- partners and agreements --------------------------------------------------------------------------------------
 
     def catalogue(self) -> tuple[CatalogueEntry, ...]:
         """Other partners' datasets that this node may discover."""
-        return self._call(CatalogueView, "GET", "/v1/catalogue").datasets
+        return tuple(self.iter_catalogue())
+
+    def iter_catalogue(self) -> Iterator[CatalogueEntry]:
+        """Other partners' datasets that this node may discover, page by page."""
+        for page in self._pages(calls.catalogue):
+            yield from page.datasets
 
     def partners(self) -> tuple[PartnerSummary, ...]:
         """The federation's partners as the broker lists them, and which of them were confirmed here."""
-        return self._call(PartnerSummaries, "GET", "/v1/partners").partners
+        return self._run(calls.partners()).partners
 
     def confirm_partner(self, partner: str, fingerprint: str) -> PartnerSummary:
         """Say that the partner itself read out this fingerprint over another channel. From then on its keys count."""
-        return self._call(
-            PartnerSummary, "POST", f"/v1/partners/{partner}/confirm", body=Confirmation(fingerprint=fingerprint)
-        )
+        return self._run(calls.confirm_partner(partner, fingerprint))
 
     def distrust_partner(self, partner: str) -> Distrusted:
         """Take the confirmation of a partner back, at this node only: it is neither asked nor answered any more."""
-        return self._call(Distrusted, "POST", f"/v1/partners/{partner}/distrust")
+        return self._run(calls.distrust_partner(partner))
 
     def agreements(self) -> tuple[AgreementSummary, ...]:
-        """Every agreement proposed by or to this node."""
-        return self._call(AgreementList, "GET", "/v1/agreements").agreements
+        """Every agreement proposed by or to this node, the latest change first."""
+        return tuple(self.iter_agreements())
+
+    def iter_agreements(self) -> Iterator[AgreementSummary]:
+        """Every agreement proposed by or to this node, the latest change first, page by page."""
+        for page in self._pages(calls.agreements):
+            yield from page.agreements
 
     def agreement(self, agreement: str) -> AgreementSummary:
         """One agreement."""
-        return self._call(AgreementSummary, "GET", f"/v1/agreements/{agreement}")
+        return self._run(calls.agreement(agreement))
 
     def propose_agreement(self, draft: AgreementDraft) -> AgreementSummary:
         """Sign a draft first and send it to the partner, who must sign the very same words."""
-        return self._call(AgreementSummary, "POST", "/v1/agreements", body=draft)
+        return self._run(calls.propose_agreement(draft))
 
     def sign_agreement(self, agreement: str) -> AgreementSummary:
         """Sign an agreement that a confirmed partner proposed."""
-        return self._call(AgreementSummary, "POST", f"/v1/agreements/{agreement}/sign")
+        return self._run(calls.sign_agreement(agreement))
 
     def revoke_agreement(self, agreement: str) -> AgreementRevoked:
         """Revoke an agreement for good: it covers nothing here any more, and the other party is told."""
-        return self._call(AgreementRevoked, "POST", f"/v1/agreements/{agreement}/revoke")
+        return self._run(calls.revoke_agreement(agreement))
 
     # -- matches ------------------------------------------------------------------------------------------------------
 
@@ -179,27 +174,38 @@ class Node(NodeConnection):
             agreement=agreement,
             sensitivity=sensitivity,
         )
-        return Match(self, self._call(MatchSummary, "POST", "/v1/matches", body=order).match)
+        return Match(self, self._run(calls.order_match(order)).match)
 
     def matches(self) -> tuple[MatchSummary, ...]:
         """Every match this node took part in, newest first."""
-        return self._call(MatchList, "GET", "/v1/matches").matches
+        return tuple(self.iter_matches())
+
+    def iter_matches(self) -> Iterator[MatchSummary]:
+        """Every match this node took part in, newest first, page by page."""
+        for page in self._pages(calls.matches):
+            yield from page.matches
 
     def match_summary(self, match: str) -> MatchSummary:
         """One match."""
-        return self._call(MatchSummary, "GET", f"/v1/matches/{match}")
+        return self._run(calls.match(match))
 
     def cancel_match(self, match: str) -> MatchSummary:
         """End a match that runs; both sides sign that it was aborted. `NodeProblem` 409 when it is over already."""
-        return self._call(MatchSummary, "POST", f"/v1/matches/{match}/cancel")
+        return self._run(calls.cancel_match(match))
 
     def hits(self, match: str) -> Hits:
         """The released hits of one match, none in mode `cardinality`; `NodeProblem` 409 until they are."""
-        return self._call(Hits, "GET", f"/v1/matches/{match}/hits")
+        pages = list(self._pages(lambda after: calls.hits(match, after)))
+        return pages[0].model_copy(update={"hits": tuple(hit for page in pages for hit in page.hits), "next": None})
+
+    def iter_hits(self, match: str) -> Iterator[HitView]:
+        """The released hits of one match, page by page. Show the notice of `hits` with them."""
+        for page in self._pages(lambda after: calls.hits(match, after)):
+            yield from page.hits
 
     def audit_export(self) -> AuditExport:
         """All signed statements and proofs of this node's matches, for `tacita_sdk.verify`."""
-        return self._call(AuditExport, "GET", "/v1/audit/export")
+        return self._run(calls.audit_export())
 
 
 class Match:
@@ -227,21 +233,18 @@ class Match:
         clock: Callable[[], float] = time.monotonic,
     ) -> MatchResult:
         """Wait until the match has ended; with `closed`, until its closing entry's proof has been verified as well.
-        `on_progress` is given every summary on the way.
 
-        Raises `WaitExpired` after `timeout` seconds; the match itself goes on.
+        `on_progress` is given every summary on the way. Raises `WaitExpired` after `timeout` seconds; the match itself
+        goes on.
         """
         give_up = clock() + timeout
         while True:
             summary = self.summary()
             if on_progress is not None:
                 on_progress(summary)
-            if summary.state in FINAL_STATES and (summary.closed or not closed):
+            if has_ended(summary, closed=closed):
                 hits = self._node.hits(self.id).hits if summary.hits is not None else ()
                 return MatchResult(summary, hits)
             if clock() >= give_up:
-                raise WaitExpired(
-                    f"Match {self.id} is still {summary.state} after {timeout:.0f} s; it goes on: "
-                    f"ask again with `tacita match show {self.id}`."
-                )
+                raise still_running(summary, timeout)
             sleep(POLL_SECONDS)

@@ -1,34 +1,120 @@
-"""One connection to a node's local API: calls with a token, bounded answers, and errors that say what to do."""
+"""Carries out the calls to a node's local API, blocking or not: with a token, bounded answers, and safe repetition.
 
+1. A call is sent with the token and its answer is read up to a limit.
+2. What changes something is sent once. Only when it certainly was not taken up (no connection came about, or the answer
+   is 429) it is sent again, like a call that only reads; that one also after a broken connection, 502, 503 and 504.
+3. Between two attempts there is a pause with jitter, at least as long as `Retry-After` says, and at most
+   `RetryPolicy.longest_pause`: who is to wait longer is told so by the error.
+4. Whatever ends a call early (an error, a cancelled task) closes its connection.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from tacita_sdk.errors import NodeProblem, NodeUnreachable, ResponseUntrusted
+from tacita_sdk.node_api import NodePage
+from tacita_sdk.node_calls import Body, Call
+from tacita_sdk.retry import RetryPolicy
 
-Body = TypeVar("Body", bound=BaseModel)
-
-REQUEST_TIMEOUT_SECONDS = 30.0
 MAX_RESPONSE_BYTES = 256 * 2**20
+RETRY = RetryPolicy(attempts=4, first_pause=0.1, longest_pause=10.0)
+"""What a node is given by default: a restart takes about two seconds."""
+
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_PASSING = frozenset({502, 503, 504})
 
 
-class NodeConnection:
-    """Calls to one node with a token of one role.
+P = TypeVar("P", bound=NodePage)
+
+
+class _Wire:
+    """What blocking and other connections have in common: everything but the waiting."""
+
+    def __init__(self, url: str, token: str, retry: RetryPolicy) -> None:
+        self._url = url
+        self._headers = {"authorization": f"Bearer {token}"}
+        self._retry = retry
+
+    def _request(self, client: httpx2.Client | httpx2.AsyncClient, call: Call[Body]) -> httpx2.Request:
+        return client.build_request(
+            call.method,
+            call.path,
+            params=dict(call.params),
+            content=call.content,
+            headers={} if call.content is None else {"content-type": call.content_type},
+            timeout=call.timeout,
+        )
+
+    def _unreachable(self, error: httpx2.TransportError) -> NodeUnreachable:
+        if isinstance(error, _NOT_SENT):
+            return NodeUnreachable(
+                f"No node answers at {self._url}: start it with `tacita-node run DIR`, or name another one."
+            )
+        broken = NodeUnreachable(
+            f"The node at {self._url} did not answer to the end: if this was to change something, look whether it did "
+            "before you repeat it."
+        )
+        broken.sent = True
+        return broken
+
+    def _understood(self, call: Call[Body], response: httpx2.Response, data: bytes) -> Body:
+        if response.is_error:
+            problem = NodeProblem.from_response(response.status_code, data)
+            after = response.headers.get("retry-after", "")
+            problem.retry_after = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else None
+            raise problem
+        try:
+            return call.model.model_validate_json(data)
+        except ValidationError as error:
+            raise ResponseUntrusted(f"What answers at {self._url} does not speak this node API.") from error
+
+    def _pause(self, call: Call[Body], error: NodeUnreachable | NodeProblem, attempt: int) -> float | None:
+        """Seconds until the next attempt; None when there is to be none."""
+        if attempt + 1 >= self._retry.attempts:
+            return None
+        if isinstance(error, NodeUnreachable):
+            safe, asked = call.repeatable or not error.sent, 0
+        else:
+            # The node has asked the broker several times already when it says that it does not answer.
+            passing = error.status in _PASSING and not error.code.startswith("broker-")
+            safe, asked = error.status == 429 or (passing and call.repeatable), error.retry_after or 0
+        if not safe or asked > self._retry.longest_pause:
+            return None
+        return max(asked, self._retry.pause(attempt))
+
+
+class NodeConnection(_Wire):
+    """Blocking calls to one node with a token.
 
     Every call raises `NodeUnreachable` when nothing answers, `NodeProblem` when the node says no and why, and
     `ResponseUntrusted` when what answers is no Tacita node.
+
+    Args:
+        url: address of the local API.
+        token: as `tacita-node token` printed it.
+        transport: how to get there; None for the network.
+        retry: how often, and with which pauses, a call is tried that may be repeated.
+        sleep: waits for seconds.
     """
 
-    def __init__(self, url: str, *, token: str, transport: httpx2.BaseTransport | None = None) -> None:
-        self._http = httpx2.Client(
-            base_url=url,
-            headers={"authorization": f"Bearer {token}"},
-            timeout=REQUEST_TIMEOUT_SECONDS,
-            transport=transport,
-            trust_env=False,
-        )
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        transport: httpx2.BaseTransport | None = None,
+        retry: RetryPolicy = RETRY,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(url, token, retry)
+        self._sleep = sleep
+        self._http = httpx2.Client(base_url=url, headers=self._headers, transport=transport, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -42,42 +128,112 @@ class NodeConnection:
         """Close the connections."""
         self._http.close()
 
-    def _call(
-        self,
-        model: type[Body],
-        method: str,
-        path: str,
-        *,
-        params: dict[str, str] | None = None,
-        body: BaseModel | None = None,
-        content: bytes | None = None,
-        content_type: str = "application/json",
-        timeout: float = REQUEST_TIMEOUT_SECONDS,
-    ) -> Body:
-        if body is not None:
-            content = body.model_dump_json(by_alias=True).encode()
-        headers = {"content-type": content_type} if content is not None else {}
+    def _run(self, call: Call[Body]) -> Body:
+        attempt = 0
+        while True:
+            try:
+                return self._once(call)
+            except (NodeUnreachable, NodeProblem) as error:
+                pause = self._pause(call, error, attempt)
+                if pause is None:
+                    raise
+            self._sleep(pause)
+            attempt += 1
+
+    def _once(self, call: Call[Body]) -> Body:
         try:
-            with self._http.stream(
-                method, path, params=params, content=content, headers=headers, timeout=timeout
-            ) as response:
-                data = _read_bounded(response)
+            response = self._http.send(self._request(self._http, call), stream=True)
+            try:
+                data = bytearray()
+                for chunk in response.iter_bytes():
+                    _add(data, chunk)
+            finally:
+                response.close()
         except httpx2.TransportError as error:
-            raise NodeUnreachable(
-                f"No node answers at {self._http.base_url}: start it with `tacita-node run DIR`, or name another one."
-            ) from error
-        if response.is_error:
-            raise NodeProblem.from_response(response.status_code, data)
+            raise self._unreachable(error) from error
+        return self._understood(call, response, bytes(data))
+
+    def _pages(self, call: Callable[[str | None], Call[P]]) -> Iterator[P]:
+        after: str | None = None
+        while True:
+            page = self._run(call(after))
+            yield page
+            if page.next is None:
+                return
+            after = _onwards(after, page.next)
+
+
+class AsyncNodeConnection(_Wire):
+    """As `NodeConnection`, for coroutines. A call that is cancelled closes its connection and leaves nothing behind."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        retry: RetryPolicy = RETRY,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(url, token, retry)
+        self._sleep = sleep
+        self._http = httpx2.AsyncClient(base_url=url, headers=self._headers, transport=transport, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _run(self, call: Call[Body]) -> Body:
+        attempt = 0
+        while True:
+            try:
+                return await self._once(call)
+            except (NodeUnreachable, NodeProblem) as error:
+                pause = self._pause(call, error, attempt)
+                if pause is None:
+                    raise
+            await self._sleep(pause)
+            attempt += 1
+
+    async def _once(self, call: Call[Body]) -> Body:
         try:
-            return model.model_validate_json(data)
-        except ValidationError as error:
-            raise ResponseUntrusted(f"What answers at {self._http.base_url} does not speak this node API.") from error
+            response = await self._http.send(self._request(self._http, call), stream=True)
+            try:
+                data = bytearray()
+                async for chunk in response.aiter_bytes():
+                    _add(data, chunk)
+            finally:
+                await response.aclose()
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from error
+        return self._understood(call, response, bytes(data))
+
+    async def _pages(self, call: Callable[[str | None], Call[P]]) -> AsyncIterator[P]:
+        after: str | None = None
+        while True:
+            page = await self._run(call(after))
+            yield page
+            if page.next is None:
+                return
+            after = _onwards(after, page.next)
 
 
-def _read_bounded(response: httpx2.Response) -> bytes:
-    data = bytearray()
-    for chunk in response.iter_bytes():
-        data += chunk
-        if len(data) > MAX_RESPONSE_BYTES:
-            raise ResponseUntrusted(f"The answer is larger than {MAX_RESPONSE_BYTES} bytes.")
-    return bytes(data)
+def _add(data: bytearray, chunk: bytes) -> None:
+    data += chunk
+    if len(data) > MAX_RESPONSE_BYTES:
+        raise ResponseUntrusted(f"The answer is larger than {MAX_RESPONSE_BYTES} bytes.")
+
+
+def _onwards(before: str | None, after: str) -> str:
+    """The next cursor; one that leads nowhere would make an endless list."""
+    if before == after:
+        raise ResponseUntrusted("The answer's pages lead round in a circle.")
+    return after

@@ -18,10 +18,10 @@ import httpx2
 from tacita_protocol.api import MAX_LIST_BYTES, parse_body
 from tacita_protocol.crypto.httpsig import RequestParts, sign_request, verify_response
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
-from tacita_protocol.crypto.randomness import random_exponential_seconds
 from tacita_protocol.errors import ProtocolError
 from tacita_protocol.statements.statement import Part
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
+from tacita_sdk.retry import RetryPolicy
 
 ANSWER_MAX_BYTES = MAX_LIST_BYTES
 """The largest answer that is read, in bytes, unless the call says less."""
@@ -34,20 +34,6 @@ _RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 _PROXY_STATUSES = frozenset({502, 503, 504})
 
 M = TypeVar("M", bound=Part)
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often an idempotent request is tried (`attempts`), and how long between (seconds, doubling, with jitter)."""
-
-    attempts: int = 5
-    first_pause: float = 0.2
-    longest_pause: float = 5.0
-
-    def pause(self, attempt: int) -> float:
-        """Seconds to wait after failed attempt number `attempt` (from 0); random, so that clients spread out."""
-        mean = min(self.first_pause * 2**attempt, self.longest_pause)
-        return min(random_exponential_seconds(mean), self.longest_pause)
 
 
 @dataclass(frozen=True)

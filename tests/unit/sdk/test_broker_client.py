@@ -16,7 +16,7 @@ from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.statements.statement import Part
 from tacita_sdk.broker import BrokerClient
 from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
-from tacita_sdk.signed_http import RetryPolicy
+from tacita_sdk.retry import RetryPolicy
 
 NOW = 1_800_000_000
 MATCH = "ab" * 16

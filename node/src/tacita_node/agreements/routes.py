@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 
 from tacita_node.access.openapi import BROKER, problems
+from tacita_node.agreements.known import KnownAgreement
 from tacita_node.agreements.partners import KnownPartner, Standing
-from tacita_node.agreements.service import KnownAgreement
+from tacita_node.pages import AGREEMENTS_A_PAGE, DATASETS_A_PAGE, After, after_name, after_time
 from tacita_node.services import services_of
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.errors import ProtocolError
@@ -50,8 +51,13 @@ async def confirm(request: Request, partner: PartnerPath, confirmation: Confirma
 
 
 @router.get("/catalogue", responses=problems(*BROKER))
-async def catalogue(request: Request) -> CatalogueView:
-    """Other partners' datasets. Of a confirmed partner only what its confirmed key signed is shown."""
+async def catalogue(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=DATASETS_A_PAGE)] = DATASETS_A_PAGE,
+    after: After = None,
+) -> CatalogueView:
+    """Other partners' datasets, page by page. Of a confirmed partner only what its confirmed key signed is shown."""
+    beyond = after_name(after)
     services = services_of(request)
     offered = []
     for view in (await services.broker.catalogue()).datasets:
@@ -65,7 +71,9 @@ async def catalogue(request: Request) -> CatalogueView:
         except ProtocolError:
             continue
         offered.append(_offer(claimed))
-    return CatalogueView(datasets=tuple(sorted(offered, key=lambda entry: (entry.owner, entry.dataset))))
+    found = sorted((one for one in offered if _named(one) > beyond), key=_named)
+    following = "/".join(_named(found[limit - 1])) if len(found) > limit else None
+    return CatalogueView(datasets=tuple(found[:limit]), next=following)
 
 
 @router.post("/agreements", responses=problems(404, *BROKER))
@@ -76,11 +84,17 @@ async def propose(request: Request, draft: AgreementDraft) -> AgreementSummary:
 
 
 @router.get("/agreements")
-async def agreements(request: Request) -> AgreementList:
-    """Every agreement proposed by or to this node, the latest change first."""
+async def agreements(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=AGREEMENTS_A_PAGE)] = AGREEMENTS_A_PAGE,
+    after: After = None,
+) -> AgreementList:
+    """Every agreement proposed by or to this node, the latest change first, page by page."""
     services = services_of(request)
-    known = await services.agreements.agreements()
-    return AgreementList(agreements=tuple(agreement_summary(one, services.identity.partner) for one in known))
+    known = await services.agreements.agreements(limit + 1, after=after_time(after))
+    shown = tuple(agreement_summary(one, services.identity.partner) for one in known[:limit])
+    following = f"{known[limit - 1].changed}-{known[limit - 1].body.agreement}" if len(known) > limit else None
+    return AgreementList(agreements=shown, next=following)
 
 
 @router.get("/agreements/{agreement}", responses=problems(404))
@@ -107,6 +121,10 @@ def _partner(partner: KnownPartner) -> PartnerSummary:
         confirmed=partner.standing is Standing.CONFIRMED,
         standing=partner.standing.value,
     )
+
+
+def _named(entry: CatalogueEntry) -> tuple[str, str]:
+    return entry.owner, entry.dataset
 
 
 def _offer(card: DatasetCard) -> CatalogueEntry:

@@ -17,13 +17,13 @@ An agreement's life at one node::
 """
 
 import asyncio
-from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.agreements.drafts import agreement_from
 from tacita_node.agreements.endings import ENDED, has_ended, replace_in
+from tacita_node.agreements.known import KnownAgreement, known_agreement, known_agreements
 from tacita_node.agreements.partners import PartnerBook
 from tacita_node.agreements.policy import AgreementPolicy
 from tacita_node.agreements.tables import AgreementRow
@@ -51,16 +51,6 @@ from tacita_sdk.broker import BrokerClient
 from tacita_sdk.node_api import AgreementDraft
 
 PROPOSED, RECEIVED, SIGNED = "proposed", "received", "signed"
-
-
-@dataclass(frozen=True)
-class KnownAgreement:
-    """An agreement and where it stands here. Only a signed one was verified to the end."""
-
-    body: Agreement
-    peer: str
-    state: str
-    digest: str
 
 
 class AgreementService:
@@ -106,7 +96,7 @@ class AgreementService:
             session.add(row)
             await self._record("agreement-proposed", row, session)
         await self._send(row)
-        return _known(row)
+        return known_agreement(row)
 
     async def received(self, envelope: str) -> None:
         """Takes an agreement that came through the broker: a proposal, or the other's signature under our own.
@@ -144,19 +134,17 @@ class AgreementService:
         if row.state == PROPOSED and row.sent:
             raise ProblemError(409, "waiting", "This node has signed; the other party's signature has not come yet.")
         await self._send(row)
-        return _known(row)
+        return known_agreement(row)
 
-    async def agreements(self) -> list[KnownAgreement]:
-        """Every agreement known here, the latest change first."""
-        async with self._database.read() as session:
-            rows = await session.scalars(
-                select(AgreementRow).order_by(AgreementRow.changed.desc(), AgreementRow.agreement)
-            )
-            return [_known(row) for row in rows]
+    async def agreements(
+        self, limit: int | None = None, *, after: tuple[int, str] | None = None
+    ) -> list[KnownAgreement]:
+        """The agreements known here, the latest change first: at most `limit`, after the one of that change and id."""
+        return await known_agreements(self._database, limit, after=after)
 
     async def agreement(self, agreement: str) -> KnownAgreement:
         """One agreement. Raises `ProblemError` when it is not known here."""
-        return _known(await self._existing(agreement))
+        return known_agreement(await self._existing(agreement))
 
     async def covering(
         self,
@@ -307,7 +295,3 @@ class AgreementService:
     async def _record(self, event: str, row: AgreementRow, session: AsyncSession) -> None:
         details = {"agreement": row.agreement, "peer": row.peer, "digest": row.digest}
         await self._custody.record(event, details, session)
-
-
-def _known(row: AgreementRow) -> KnownAgreement:
-    return KnownAgreement(unverified(Agreement, row.envelope), row.peer, row.state, row.digest)

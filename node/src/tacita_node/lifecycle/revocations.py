@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.agreements.endings import revoke_in
-from tacita_node.agreements.service import AgreementService, KnownAgreement
+from tacita_node.agreements.known import KnownAgreement
+from tacita_node.agreements.service import AgreementService
 from tacita_node.agreements.tables import AgreementRow
 from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain

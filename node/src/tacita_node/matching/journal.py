@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -122,10 +122,15 @@ class MatchJournal:
         async with self._database.read() as session:
             return await session.get(MatchRow, match)
 
-    async def newest(self, limit: int) -> list[MatchRow]:
-        """The newest `limit` matches, newest first."""
+    async def newest(self, limit: int, *, after: tuple[int, str] | None = None) -> list[MatchRow]:
+        """The newest `limit` matches, newest first: those that come after the one of that start and id."""
+        query = select(MatchRow).order_by(MatchRow.started.desc(), MatchRow.match).limit(limit)
+        if after is not None:
+            started, match = after
+            query = query.where(
+                or_(MatchRow.started < started, and_(MatchRow.started == started, MatchRow.match > match))
+            )
         async with self._database.read() as session:
-            query = select(MatchRow).order_by(MatchRow.started.desc(), MatchRow.match).limit(limit)
             return list(await session.scalars(query))
 
     async def unsettled(self) -> list[MatchRow]:

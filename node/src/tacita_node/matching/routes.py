@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 
 from tacita_node.access.gate import sees_hits
 from tacita_node.access.openapi import BROKER, problems
 from tacita_node.matching.export import audit_export
 from tacita_node.matching.service import MatchService
+from tacita_node.pages import HITS_A_PAGE, MATCHES_A_PAGE, After, after_position, after_time
 from tacita_node.problems import ProblemError
 from tacita_node.services import services_of
 from tacita_sdk.audit_export import AuditExport
@@ -25,9 +26,16 @@ async def order(request: Request, order: MatchOrder) -> MatchSummary:
 
 
 @router.get("/v1/matches")
-async def matches(request: Request) -> MatchList:
-    """The newest matches, newest first."""
-    return MatchList(matches=tuple(_shown(request, one) for one in await _matches(request).matches()))
+async def matches(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=MATCHES_A_PAGE)] = MATCHES_A_PAGE,
+    after: After = None,
+) -> MatchList:
+    """The matches, newest first, page by page."""
+    found = await _matches(request).matches(limit + 1, after=after_time(after))
+    shown = found[:limit]
+    following = f"{shown[-1].started}-{shown[-1].match}" if len(found) > limit else None
+    return MatchList(matches=tuple(_shown(request, one) for one in shown), next=following)
 
 
 @router.get("/v1/matches/{match}", responses=problems(404))
@@ -43,9 +51,16 @@ async def cancel(request: Request, match: Match) -> MatchSummary:
 
 
 @router.get("/v1/matches/{match}/hits", responses=problems(404, 409))
-async def hits(request: Request, match: Match) -> Hits:
-    """What the match found, once its closing is proven to be in the log. For analysts only."""
-    return await _matches(request).hits(match)
+async def hits(
+    request: Request,
+    match: Match,
+    limit: Annotated[int, Query(ge=1, le=HITS_A_PAGE)] = HITS_A_PAGE,
+    after: After = None,
+) -> Hits:
+    """What the match found, page by page, once its closing is proven to be in the log. For analysts only."""
+    found, start = await _matches(request).hits(match), after_position(after)
+    end = start + limit
+    return found.model_copy(update={"hits": found.hits[start:end], "next": str(end) if end < len(found.hits) else None})
 
 
 @router.get("/v1/audit/export")

@@ -10,6 +10,7 @@ from tacita_node.matching.requester import RequesterJob
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.tables import MatchRow
 from tacita_node.matching.tested import TestedSet, decide_own
+from tacita_node.pages import MATCHES_A_PAGE
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import InboxEvent, InboxEventType
@@ -19,9 +20,6 @@ from tacita_protocol.statements.match import MatchRequest
 from tacita_protocol.statements.statement import Signed, sign_statement
 from tacita_protocol.statements.vocabulary import ResultTo, Role
 from tacita_sdk.node_api import Hits, MatchOrder, MatchSummary, ReasonView
-
-MATCHES_SHOWN = 1_000
-"""The newest matches, in a list of them."""
 
 CASE_TABLE = "matches.case"
 
@@ -83,9 +81,9 @@ class MatchService:
         if not self._jobs.notify(event) and event.type is InboxEventType.DECISION:
             await self._arrivals.take(event.match)
 
-    async def matches(self) -> list[MatchSummary]:
-        """The newest matches, newest first."""
-        return [self._summary(row) for row in await self._journal.newest(MATCHES_SHOWN)]
+    async def matches(self, limit: int = MATCHES_A_PAGE, *, after: tuple[int, str] | None = None) -> list[MatchSummary]:
+        """The newest matches, newest first: those that come after the one of that start and id."""
+        return [self._summary(row) for row in await self._journal.newest(limit, after=after)]
 
     async def match(self, match: str) -> MatchSummary:
         """One match. Raises `ProblemError` 404."""

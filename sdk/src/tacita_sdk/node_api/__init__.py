@@ -12,7 +12,19 @@ from tacita_sdk.node_api.agreements import (
     AgreementSummary,
     TermDraft,
 )
-from tacita_sdk.node_api.base import MAX_LIST, MAX_TEXT, Code, Country, HexDigest, HexId, NodeModel, Slug, Text
+from tacita_sdk.node_api.base import (
+    MAX_LIST,
+    MAX_TEXT,
+    Code,
+    Country,
+    Cursor,
+    HexDigest,
+    HexId,
+    NodeModel,
+    NodePage,
+    Slug,
+    Text,
+)
 from tacita_sdk.node_api.data import (
     DatasetList,
     DatasetSummary,
@@ -54,6 +66,7 @@ __all__ = [
     "Code",
     "Confirmation",
     "Country",
+    "Cursor",
     "DatasetList",
     "DatasetSummary",
     "Distrusted",
@@ -67,6 +80,7 @@ __all__ = [
     "MatchProgress",
     "MatchSummary",
     "NodeModel",
+    "NodePage",
     "NodeStatus",
     "PartnerSummaries",
     "PartnerSummary",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from tacita_sdk.node_api.base import MAX_LIST, Code, HexDigest, HexId, NodeModel, Slug, Text
+from tacita_sdk.node_api.base import MAX_LIST, Code, HexDigest, HexId, NodeModel, NodePage, Slug, Text
 
 MAX_UNITS = 2**26
 """Most padded elements that an agreement can cap."""
@@ -66,7 +66,7 @@ class AgreementSummary(NodeModel):
     their_approvers: tuple[Text, ...]
 
 
-class AgreementList(NodeModel):
+class AgreementList(NodePage):
     """`GET /v1/agreements`."""
 
     agreements: tuple[AgreementSummary, ...]

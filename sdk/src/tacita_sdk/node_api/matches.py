@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from tacita_sdk.node_api.base import Code, HexId, NodeModel, Slug, Text
+from tacita_sdk.node_api.base import Code, HexId, NodeModel, NodePage, Slug, Text
 
 
 class MatchOrder(NodeModel):
@@ -77,7 +77,7 @@ class MatchSummary(NodeModel):
         return self.result_to in (asked_for_itself, "both")
 
 
-class MatchList(NodeModel):
+class MatchList(NodePage):
     """`GET /v1/matches`, newest first."""
 
     matches: tuple[MatchSummary, ...]
@@ -91,7 +91,7 @@ class HitView(NodeModel):
     value: str = Field(repr=False)  # an identifier must not get into a log line or a trace
 
 
-class Hits(NodeModel):
+class Hits(NodePage):
     """`GET /v1/matches/{id}/hits`, with the notice that must be shown wherever a hit is."""
 
     match: HexId

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tacita_sdk.node_api.base import Code, NodeModel, Slug, Text
+from tacita_sdk.node_api.base import Code, NodeModel, NodePage, Slug, Text
 
 
 class CatalogueEntry(NodeModel):
@@ -16,7 +16,7 @@ class CatalogueEntry(NodeModel):
     sensitivity: Code
 
 
-class CatalogueView(NodeModel):
+class CatalogueView(NodePage):
     """`GET /v1/catalogue`."""
 
     datasets: tuple[CatalogueEntry, ...]

@@ -153,3 +153,15 @@ async def test_a_history_beyond_what_a_policy_can_be_told_is_told_as_the_most(tm
             large.units = MAX_ELEMENTS
             await journal.begin(large)
         assert (await journal.history("safe-harbour", dataset="accounts", epoch=1)).units_30d == MAX_ELEMENTS
+
+
+async def test_the_newest_come_page_by_page_also_within_one_second(tmp_path: Path) -> None:
+    async with journal_at(tmp_path, TestClock()) as (journal, _):
+        for name, started in (("a", NOW), ("b", NOW), ("c", NOW - 5), ("d", NOW + 5)):
+            await journal.begin(row(name * 32, started=started))
+        seen: list[str] = []
+        after: tuple[int, str] | None = None
+        while page := await journal.newest(1, after=after):
+            seen.append(page[0].match[0])
+            after = page[0].started, page[0].match
+        assert seen == ["d", "a", "b", "c"]

@@ -1,0 +1,167 @@
+"""Every call of a node's local API, described once: `Node` and `AsyncNode` only carry them out,
+and say what each does.
+
+Names that go into a path are quoted, so that a name never becomes another path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.node_api import (
+    AgreementDraft,
+    AgreementList,
+    AgreementRevoked,
+    AgreementSummary,
+    CatalogueView,
+    Confirmation,
+    DatasetList,
+    Distrusted,
+    Hits,
+    ImportReport,
+    MatchList,
+    MatchOrder,
+    MatchSummary,
+    NodeStatus,
+    PartnerSummaries,
+    PartnerSummary,
+    PublishOrder,
+    PublishReport,
+    Rejects,
+    Withdrawn,
+)
+
+Body = TypeVar("Body", bound=BaseModel)
+
+REQUEST_TIMEOUT_SECONDS = 30.0
+IMPORT_TIMEOUT_SECONDS = 3_600.0
+
+
+@dataclass(frozen=True)
+class Call(Generic[Body]):
+    """One request and the form of its answer. `timeout` is in seconds, without a byte."""
+
+    model: type[Body]
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+    timeout: float = REQUEST_TIMEOUT_SECONDS
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether asking twice is asking once: reading only. What changes something is never sent again by itself."""
+        return self.method == "GET"
+
+
+def status() -> Call[NodeStatus]:
+    return Call(NodeStatus, "GET", "/v1/node")
+
+
+def import_csv(
+    data: bytes, *, dataset: str, kind: str, column: str | None, region: str | None, delimiter: str | None
+) -> Call[ImportReport]:
+    options = {"column": column, "region": region and region.upper(), "delimiter": delimiter}
+    return Call(
+        ImportReport,
+        "POST",
+        f"/v1/datasets/{_name(dataset)}/imports",
+        {"kind": kind} | _given(options),
+        data,
+        "text/csv",
+        IMPORT_TIMEOUT_SECONDS,
+    )
+
+
+def datasets() -> Call[DatasetList]:
+    return Call(DatasetList, "GET", "/v1/datasets")
+
+
+def rejects(dataset: str, source: str) -> Call[Rejects]:
+    return Call(Rejects, "GET", f"/v1/datasets/{_name(dataset)}/rejects", {"source": source})
+
+
+def publish(dataset: str, order: PublishOrder) -> Call[PublishReport]:
+    return _post(PublishReport, f"/v1/datasets/{_name(dataset)}/publish", order)
+
+
+def withdraw(dataset: str) -> Call[Withdrawn]:
+    return _post(Withdrawn, f"/v1/datasets/{_name(dataset)}/withdraw")
+
+
+def catalogue(after: str | None = None) -> Call[CatalogueView]:
+    return Call(CatalogueView, "GET", "/v1/catalogue", _given({"after": after}))
+
+
+def partners() -> Call[PartnerSummaries]:
+    return Call(PartnerSummaries, "GET", "/v1/partners")
+
+
+def confirm_partner(partner: str, fingerprint: str) -> Call[PartnerSummary]:
+    return _post(PartnerSummary, f"/v1/partners/{_name(partner)}/confirm", Confirmation(fingerprint=fingerprint))
+
+
+def distrust_partner(partner: str) -> Call[Distrusted]:
+    return _post(Distrusted, f"/v1/partners/{_name(partner)}/distrust")
+
+
+def agreements(after: str | None = None) -> Call[AgreementList]:
+    return Call(AgreementList, "GET", "/v1/agreements", _given({"after": after}))
+
+
+def agreement(agreement: str) -> Call[AgreementSummary]:
+    return Call(AgreementSummary, "GET", f"/v1/agreements/{_name(agreement)}")
+
+
+def propose_agreement(draft: AgreementDraft) -> Call[AgreementSummary]:
+    return _post(AgreementSummary, "/v1/agreements", draft)
+
+
+def sign_agreement(agreement: str) -> Call[AgreementSummary]:
+    return _post(AgreementSummary, f"/v1/agreements/{_name(agreement)}/sign")
+
+
+def revoke_agreement(agreement: str) -> Call[AgreementRevoked]:
+    return _post(AgreementRevoked, f"/v1/agreements/{_name(agreement)}/revoke")
+
+
+def order_match(order: MatchOrder) -> Call[MatchSummary]:
+    return _post(MatchSummary, "/v1/matches", order)
+
+
+def matches(after: str | None = None) -> Call[MatchList]:
+    return Call(MatchList, "GET", "/v1/matches", _given({"after": after}))
+
+
+def match(match: str) -> Call[MatchSummary]:
+    return Call(MatchSummary, "GET", f"/v1/matches/{_name(match)}")
+
+
+def cancel_match(match: str) -> Call[MatchSummary]:
+    return _post(MatchSummary, f"/v1/matches/{_name(match)}/cancel")
+
+
+def hits(match: str, after: str | None = None) -> Call[Hits]:
+    return Call(Hits, "GET", f"/v1/matches/{_name(match)}/hits", _given({"after": after}))
+
+
+def audit_export() -> Call[AuditExport]:
+    return Call(AuditExport, "GET", "/v1/audit/export")
+
+
+def _post(model: type[Body], path: str, body: BaseModel | None = None) -> Call[Body]:
+    content = None if body is None else body.model_dump_json(by_alias=True).encode()
+    return Call(model, "POST", path, content=content)
+
+
+def _given(options: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _name(name: str) -> str:
+    return quote(name, safe="")
