@@ -15,7 +15,7 @@ from tacita_node.matching.orders import case_reference
 from tacita_node.problems import ProblemError
 from tacita_protocol.api import Inbox, InboxEvent, InboxEventType
 from tacita_protocol.identifiers.kind import Kind
-from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.audit_export import AuditExport, AuditRecordDetail, AuditRecords
 from tacita_sdk.node_api import Hits, MatchList, MatchSummary
 from tests.support.match_federation import IBANS, NGO, Member, Send, loaded_federation, until
 from tests.support.match_steps import hold_engine_frames
@@ -125,6 +125,17 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
             assert (await client.get(f"/v1/matches/{match}/hits", headers=headers)).status_code == 403
         exported = await client.get("/v1/audit/export")
         assert not any(iban.encode() in exported.content for iban in IBANS)
+        listed_records = await client.get("/v1/audit/records")
+        (record,) = AuditRecords.model_validate_json(listed_records.content).records
+        assert (record.match, record.purpose, record.decision) == (match, "payment-screening", "granted")
+        assert record.outcome == "completed"
+        assert record.opening is not None
+        assert record.closing is not None
+        assert record.opening < record.closing
+        detail = await client.get(f"/v1/audit/records/{match}")
+        assert AuditRecordDetail.model_validate_json(detail.content).record == record
+        assert (await client.get(f"/v1/audit/records/{'0' * 32}")).status_code == 404
+        assert not any("hits" in answer.text for answer in (listed_records, detail))
         answers = (started, await client.get(f"/v1/matches/{match}"), await client.get("/v1/matches"), exported)
         assert not any("447911123456" in answer.text for answer in answers), "a case reference is never repeated"
         assert len(AuditExport.model_validate_json(exported.content).matches) == 1

@@ -21,6 +21,7 @@ from tacita_node.connections import http_protocol
 from tacita_node.data.routes import router as data_router
 from tacita_node.lifecycle.routes import router as lifecycle_router
 from tacita_node.matching.routes import router as matching_router
+from tacita_node.provenance.routes import router as provenance_router
 from tacita_node.services import NodeServices, services_of
 from tacita_node.trust import TrustRefused
 from tacita_node.version import version
@@ -46,6 +47,7 @@ def create_app(services: NodeServices) -> ASGIApp:
     app.include_router(agreements_router)
     app.include_router(lifecycle_router)
     app.include_router(matching_router)
+    app.include_router(provenance_router)
     settings = services.settings
     return Gate(
         app,

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from tacita_sdk import node_calls as calls
-from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.audit_export import AuditExport, AuditRecord, AuditRecordDetail
 from tacita_sdk.match_end import POLL_SECONDS, MatchResult, has_ended, still_running
 from tacita_sdk.node_api import (
     AgreementDraft,
@@ -28,6 +28,7 @@ from tacita_sdk.node_api import (
     MatchSummary,
     NodeStatus,
     PartnerSummary,
+    Provenance,
     PublishOrder,
     PublishReport,
     RejectedLine,
@@ -91,6 +92,10 @@ class AsyncNode(AsyncNodeConnection):
         """The rejected lines of one imported source, one after the other."""
         for one in (await self.rejects(dataset, source=source)).rejects:
             yield one
+
+    async def provenance(self, source: str, line: int) -> Provenance:
+        """Where the record at that line of that source came from, as a hit names it."""
+        return await self._run(calls.provenance(source, line))
 
     async def publish(self, dataset: str, order: PublishOrder) -> PublishReport:
         """Publish the present records as a new epoch: its signed card goes to the broker, the data stays here."""
@@ -213,6 +218,16 @@ class AsyncNode(AsyncNodeConnection):
         async for page in self._pages(lambda after: calls.hits(match, after)):
             for one in page.hits:
                 yield one
+
+    async def iter_audit_records(self) -> AsyncIterator[AuditRecord]:
+        """The audit records of this node's matches, newest first, page by page."""
+        async for page in self._pages(calls.audit_records):
+            for one in page.records:
+                yield one
+
+    async def audit_record(self, match: str) -> AuditRecordDetail:
+        """One audit record, with every signed statement and proof under it."""
+        return await self._run(calls.audit_record(match))
 
     async def audit_export(self) -> AuditExport:
         """All signed statements and proofs of this node's matches, for `tacita_sdk.verify`."""

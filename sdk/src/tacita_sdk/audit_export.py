@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from tacita_protocol.api import Envelope, LoggedClosing, LoggedDecision
-from tacita_sdk.node_api import HexId, NodeModel, Slug
+from tacita_sdk.node_api import Code, HexDigest, HexId, NodeModel, NodePage, Slug
 
 MAX_EXPORT_MATCHES = 10_000
 MAX_EXPORT_CARDS = 1_000
@@ -43,3 +43,37 @@ class AuditExport(NodeModel):
     rotations: tuple[Envelope, ...] = Field(default=(), max_length=MAX_EXPORT_CARDS)
     matches: tuple[ExportedMatch, ...] = Field(max_length=MAX_EXPORT_MATCHES)
     left_out: int = Field(default=0, ge=0)
+
+
+class AuditRecord(NodeModel):
+    """One match as an auditor reads it in a list. `opening` and `closing` are the numbers of its entries in the log."""
+
+    match: HexId
+    role: Literal["requester", "responder"]
+    peer: Slug
+    dataset: Slug
+    kind: Code
+    mode: Code
+    result_to: Code
+    purpose: Code
+    basis: Code
+    decision: Literal["granted", "denied"] | None
+    policy: HexDigest | None = Field(description="digest of the policy that the broker decided by")
+    outcome: Code | None
+    opening: int | None
+    closing: int | None
+    started: int
+    ended: int | None
+
+
+class AuditRecords(NodePage):
+    """`GET /v1/audit/records`, newest first."""
+
+    records: tuple[AuditRecord, ...]
+
+
+class AuditRecordDetail(NodeModel):
+    """`GET /v1/audit/records/{match}`: one record, and every signed statement and proof under it."""
+
+    record: AuditRecord
+    statements: ExportedMatch

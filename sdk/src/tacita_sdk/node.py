@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tacita_sdk import node_calls as calls
-from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.audit_export import AuditExport, AuditRecord, AuditRecordDetail
 from tacita_sdk.match_end import FINAL_STATES, POLL_SECONDS, MatchResult, has_ended, still_running
 from tacita_sdk.node_api import (
     AgreementDraft,
@@ -27,6 +27,7 @@ from tacita_sdk.node_api import (
     MatchSummary,
     NodeStatus,
     PartnerSummary,
+    Provenance,
     PublishOrder,
     PublishReport,
     RejectedLine,
@@ -84,6 +85,10 @@ class Node(NodeConnection):
     def iter_rejects(self, dataset: str, *, source: str) -> Iterator[RejectedLine]:
         """The rejected lines of one imported source, one after the other."""
         yield from self.rejects(dataset, source=source).rejects
+
+    def provenance(self, source: str, line: int) -> Provenance:
+        """Where the record at that line of that source came from, as a hit names it."""
+        return self._run(calls.provenance(source, line))
 
     def publish(self, dataset: str, order: PublishOrder) -> PublishReport:
         """Publish the present records as a new epoch: its signed card goes to the broker, the data stays here."""
@@ -202,6 +207,15 @@ class Node(NodeConnection):
         """The released hits of one match, page by page. Show the notice of `hits` with them."""
         for page in self._pages(lambda after: calls.hits(match, after)):
             yield from page.hits
+
+    def iter_audit_records(self) -> Iterator[AuditRecord]:
+        """The audit records of this node's matches, newest first, page by page."""
+        for page in self._pages(calls.audit_records):
+            yield from page.records
+
+    def audit_record(self, match: str) -> AuditRecordDetail:
+        """One audit record, with every signed statement and proof under it."""
+        return self._run(calls.audit_record(match))
 
     def audit_export(self) -> AuditExport:
         """All signed statements and proofs of this node's matches, for `tacita_sdk.verify`."""

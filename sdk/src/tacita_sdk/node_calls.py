@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.audit_export import AuditExport, AuditRecordDetail, AuditRecords
 from tacita_sdk.node_api import (
     AgreementDraft,
     AgreementList,
@@ -29,6 +29,7 @@ from tacita_sdk.node_api import (
     NodeStatus,
     PartnerSummaries,
     PartnerSummary,
+    Provenance,
     PublishOrder,
     PublishReport,
     Rejects,
@@ -84,6 +85,10 @@ def datasets() -> Call[DatasetList]:
 
 def rejects(dataset: str, source: str) -> Call[Rejects]:
     return Call(Rejects, "GET", f"/v1/datasets/{_name(dataset)}/rejects", {"source": source})
+
+
+def provenance(source: str, line: int) -> Call[Provenance]:
+    return Call(Provenance, "GET", f"/v1/records/{_name(source)}/{line}")
 
 
 def publish(dataset: str, order: PublishOrder) -> Call[PublishReport]:
@@ -148,6 +153,14 @@ def cancel_match(match: str) -> Call[MatchSummary]:
 
 def hits(match: str, after: str | None = None) -> Call[Hits]:
     return Call(Hits, "GET", f"/v1/matches/{_name(match)}/hits", _given({"after": after}))
+
+
+def audit_records(after: str | None = None) -> Call[AuditRecords]:
+    return Call(AuditRecords, "GET", "/v1/audit/records", _given({"after": after}))
+
+
+def audit_record(match: str) -> Call[AuditRecordDetail]:
+    return Call(AuditRecordDetail, "GET", f"/v1/audit/records/{_name(match)}")
 
 
 def audit_export() -> Call[AuditExport]:

@@ -36,7 +36,8 @@ def application(node: SingleNode) -> FastAPI:
 
 def address(template: str) -> str:
     """A well-formed address of a route; nothing exists under it."""
-    return template.replace("{name}", "nothing").replace("{partner}", "nobody").replace("{agreement}", "0" * 32)
+    names = {"{name}": "nothing", "{partner}": "nobody", "{agreement}": "0" * 32, "{source}": "0" * 32, "{line}": "1"}
+    return re.sub(r"\{[a-z]+\}", lambda found: names.get(found[0], found[0]), template)
 
 
 async def test_the_table_names_exactly_the_routes_of_the_application(node: SingleNode) -> None:

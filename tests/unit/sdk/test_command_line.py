@@ -3,9 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from tacita_sdk.cli.main import app
 
 TACITA = Path(sys.executable).parent / "tacita"
 NOBODY = "http://127.0.0.1:9"
@@ -13,6 +19,7 @@ NOBODY = "http://127.0.0.1:9"
 
 def tacita(*arguments: str, token: str | None = "t", **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TACITA_")}
+    inherited["TACITA_HOME"] = "/nonexistent"  # whoever runs this may have profiles
     secret = {} if token is None else {"TACITA_TOKEN": token}
     return subprocess.run(
         [str(TACITA), *arguments],
@@ -24,38 +31,52 @@ def tacita(*arguments: str, token: str | None = "t", **environment: str) -> subp
     )
 
 
-COMMANDS = [
-    ("node", "status"),
-    ("data", "import"),
-    ("data", "list"),
-    ("data", "rejects"),
-    ("data", "publish"),
-    ("data", "withdraw"),
-    ("data", "catalogue"),
-    ("agreements", "partners"),
-    ("agreements", "confirm"),
-    ("agreements", "distrust"),
-    ("agreements", "propose"),
-    ("agreements", "list"),
-    ("agreements", "show"),
-    ("agreements", "sign"),
-    ("agreements", "revoke"),
-    ("match", "run"),
-    ("match", "list"),
-    ("match", "show"),
-    ("match", "hits"),
-    ("audit", "export"),
-    ("audit", "verify"),
-    ("witness", "init"),
-    ("witness", "run"),
-]
+def paths(command: Any, *names: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command below this one."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield names
+        return
+    for name, one in below.items():
+        yield from paths(one, *names, name)
+
+
+COMMANDS = sorted(paths(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_has_help_with_an_example(command: tuple[str, str]) -> None:
-    shown = tacita(*command, "--help")
-    assert shown.returncode == 0
-    assert f"Example: tacita {' '.join(command)}" in " ".join(shown.stdout.split())
+def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*command, "--help"])
+    assert shown.exit_code == 0
+    assert f"Example: tacita {' '.join(command)}" in " ".join(shown.output.split())
+
+
+def test_every_command_of_the_design_that_can_be_served_is_there() -> None:
+    wanted = {
+        "data": "import list publish withdraw rejects provenance catalogue",
+        "agreements": "propose list show confirm sign revoke partners distrust",
+        "match": "run list show hits cancel wait",
+        "audit": "list show verify export",
+        "witness": "init run",
+        "profile": "add list use remove",
+        "node": "status",
+    }
+    assert {(group, name) for group, names in wanted.items() for name in names.split()} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_answers_as_json_when_asked(command: tuple[str, ...]) -> None:
+    serving = {("witness", "run")}
+    options = {option for parameter in found(command).params for option in parameter.opts}
+    assert ("--json" in options) == (command not in serving)
+
+
+def found(command: tuple[str, ...]) -> Any:
+    """The command of these words."""
+    one: Any = typer.main.get_command(app)
+    for name in command:
+        one = one.commands[name]
+    return one
 
 
 def test_help_does_not_load_the_protocol() -> None:
@@ -104,13 +125,13 @@ def test_a_draft_that_does_not_fit_names_the_fields_and_not_their_values(tmp_pat
 def test_a_malformed_target_of_a_match_is_named_by_its_option() -> None:
     order = ("--dataset", "phones", "--purpose", "p", "--basis", "b", "--case", "c")
     done = tacita("match", "run", "--with", "haven", *order, TACITA_NODE=NOBODY)
-    assert (done.returncode, "not well formed: --with\n" in done.stderr) == (2, True)
+    assert (done.returncode, "not well formed: --with (PARTNER/DATASET)\n" in done.stderr) == (2, True)
 
 
 def test_what_does_not_fit_a_publication_is_named_by_its_option_and_not_shown() -> None:
     order = ("--dataset", "phones", "--sensitivity", "ordinary", "--visible-to", "Every NGO")
     done = tacita("data", "publish", *order, TACITA_NODE=NOBODY)
-    assert (done.returncode, "not well formed: --visible-to\n" in done.stderr) == (2, True)
+    assert (done.returncode, "not well formed: --visible-to (a kind of partner" in done.stderr) == (2, True)
     assert "Every NGO" not in done.stderr
 
 

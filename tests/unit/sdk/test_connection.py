@@ -5,14 +5,22 @@ from pathlib import Path
 import pytest
 import typer
 
-from tacita_sdk.cli.connection import DEFAULT_NODE_URL, connect
+from tacita_sdk.cli.connection import connect
+
+
+@pytest.fixture(autouse=True)
+def no_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TACITA_NODE", "TACITA_TOKEN", "TACITA_TOKEN_FILE", "TACITA_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TACITA_HOME", str(tmp_path / "home"))
 
 
 def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").touch(mode=0o600)
     (tmp_path / "token").write_text("from-a-file\n")
-    connect(DEFAULT_NODE_URL, tmp_path / "token").close()
+    connect(None, tmp_path / "token").close()
     monkeypatch.setenv("TACITA_TOKEN", " from-the-environment ")
-    connect(DEFAULT_NODE_URL, None).close()
+    connect(None, None).close()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:8441", "", "localhost", "ftp://127.0.0.1"])
@@ -24,10 +32,11 @@ def test_what_is_no_address_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, addr
 
 @pytest.mark.parametrize("text", ["", "two words", "two\nlines", "tok\u00e9n", "tok\x1ben"])
 def test_what_is_no_token_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "token").touch(mode=0o600)
     (tmp_path / "token").write_bytes(text.encode())
     with pytest.raises(typer.BadParameter, match="token") as caught:
-        connect(DEFAULT_NODE_URL, tmp_path / "token")
+        connect(None, tmp_path / "token")
     assert not text or text not in str(caught.value)
     monkeypatch.setenv("TACITA_TOKEN", text)
     with pytest.raises(typer.BadParameter, match="token"):
-        connect(DEFAULT_NODE_URL, None)
+        connect(None, None)

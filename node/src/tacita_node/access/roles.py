@@ -36,6 +36,7 @@ TABLE: Mapping[Route, frozenset[Role]] = {
     ("GET", "/v1/datasets"): READING,
     ("POST", "/v1/datasets/{name}/imports"): frozenset({Role.ANALYST}),
     ("GET", "/v1/datasets/{name}/rejects"): READING,
+    ("GET", "/v1/records/{source}/{line}"): READING,
     ("POST", "/v1/datasets/{name}/publish"): frozenset({Role.ADMIN}),
     ("POST", "/v1/datasets/{name}/withdraw"): frozenset({Role.ADMIN}),
     ("GET", "/v1/catalogue"): READING,
@@ -52,6 +53,8 @@ TABLE: Mapping[Route, frozenset[Role]] = {
     ("GET", "/v1/matches/{match}"): READING,
     ("POST", "/v1/matches/{match}/cancel"): frozenset({Role.ANALYST}),
     ("GET", "/v1/matches/{match}/hits"): frozenset({Role.ANALYST}),
+    ("GET", "/v1/audit/records"): READING,
+    ("GET", "/v1/audit/records/{match}"): READING,
     ("GET", "/v1/audit/export"): READING,
 }
 """Every route that needs a token, and the roles of which one is enough."""

@@ -27,12 +27,13 @@ async def audit_export(services: NodeServices) -> AuditExport:
         broker_key=identity.broker.signing_key,
         cards=tuple(cards),
         rotations=(*(replaced.rotation.envelope for replaced in identity.past), *rotations),
-        matches=tuple(_exported(row) for row in rows),
+        matches=tuple(exported(row) for row in rows),
         left_out=count - len(rows),
     )
 
 
-def _exported(row: MatchRow) -> ExportedMatch:
+def exported(row: MatchRow) -> ExportedMatch:
+    """All signed statements of one match, as they were sent or verified."""
     return ExportedMatch(
         match=row.match,
         role="requester" if row.role == Role.REQUESTER.value else "responder",

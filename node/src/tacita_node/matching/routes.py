@@ -7,11 +7,12 @@ from fastapi import APIRouter, Path, Query, Request
 from tacita_node.access.gate import sees_hits
 from tacita_node.access.openapi import BROKER, problems
 from tacita_node.matching.export import audit_export
+from tacita_node.matching.records import audit_record, audit_records
 from tacita_node.matching.service import MatchService
-from tacita_node.pages import HITS_A_PAGE, MATCHES_A_PAGE, After, after_position, after_time
+from tacita_node.pages import HITS_A_PAGE, MATCHES_A_PAGE, RECORDS_A_PAGE, After, after_position, after_time
 from tacita_node.problems import ProblemError
 from tacita_node.services import services_of
-from tacita_sdk.audit_export import AuditExport
+from tacita_sdk.audit_export import AuditExport, AuditRecordDetail, AuditRecords
 from tacita_sdk.node_api import HexId, Hits, MatchList, MatchOrder, MatchSummary
 
 router = APIRouter(tags=["matches"])
@@ -67,6 +68,25 @@ async def hits(
 async def export(request: Request) -> AuditExport:
     """Every signed statement and proof of this node's matches, for an offline verifier."""
     return await audit_export(services_of(request))
+
+
+@router.get("/v1/audit/records")
+async def records(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=RECORDS_A_PAGE)] = RECORDS_A_PAGE,
+    after: After = None,
+) -> AuditRecords:
+    """The audit records of this node's matches, newest first, page by page."""
+    found = await audit_records(services_of(request), limit + 1, after=after_time(after))
+    shown = found[:limit]
+    following = f"{shown[-1].started}-{shown[-1].match}" if len(found) > limit else None
+    return AuditRecords(records=tuple(shown), next=following)
+
+
+@router.get("/v1/audit/records/{match}", responses=problems(404))
+async def record(request: Request, match: Match) -> AuditRecordDetail:
+    """One audit record, with every signed statement and proof under it."""
+    return await audit_record(services_of(request), match)
 
 
 def _shown(request: Request, match: MatchSummary) -> MatchSummary:

@@ -1,63 +1,132 @@
-"""Which node a command talks to, and with which token: options, else the environment."""
+"""Which node a command talks to, and with which token: options, else the environment, else the profile."""
 
+import inspect
 import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
+    from tacita_sdk.cli.profiles import Target
     from tacita_sdk.node import Node
 
-DEFAULT_NODE_URL = "http://127.0.0.1:8441"
 MAX_TOKEN_BYTES = 4_096
 
 NodeUrl = Annotated[
-    str, typer.Option("--node", envvar="TACITA_NODE", help="Address of the node's local API.", show_default=True)
+    str | None,
+    typer.Option("--node", help="Address of the node's local API (or TACITA_NODE, or the profile's).", metavar="URL"),
 ]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
         "--token-file",
-        envvar="TACITA_TOKEN_FILE",
-        help="File with the token that `tacita-node token` printed; else TACITA_TOKEN holds the token itself.",
+        help="File with the token that `tacita-node token` printed (or TACITA_TOKEN_FILE; or TACITA_TOKEN is the token;"
+        " or the profile's).",
+        metavar="FILE",
     ),
 ]
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", help="Profile that says node and token (or TACITA_PROFILE).", metavar="NAME"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+Limit = Annotated[int | None, typer.Option(help="Show at most so many; all of them when not given.", min=1)]
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "node_url": (NodeUrl, None),
+    "token_file": (TokenFile, None),
+    "profile": (ProfileName, None),
+    "as_json": (AsJson, False),
+}
 
 
-def connect(url: str, token_file: Path | None) -> "Node":
-    """A client for the node; an address or token that is none is a usage error that says what one looks like."""
-    from tacita_sdk.node import Node
+@dataclass(frozen=True)
+class Session:
+    """What every command that talks to a node is told: where, as whom, and how to answer."""
 
-    if not url.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"an address begins with http://, for example {DEFAULT_NODE_URL}", param_hint="--node")
-    if token_file is not None:
-        with token_file.open("rb") as file:
-            token = file.read(MAX_TOKEN_BYTES).decode("ascii", errors="replace").strip()
+    node_url: str | None
+    token_file: Path | None
+    profile: str | None
+    as_json: bool
+
+    def target(self) -> "Target":
+        """Which node, and where the token is. Raises `ProfileRefused`."""
+        from tacita_sdk.cli.profiles import Profiles, choose, home
+
+        profiles = Profiles.load(home(os.environ))
+        return choose(profiles, os.environ, node=self.node_url, token_file=self.token_file, profile=self.profile)
+
+    def connect(self) -> "Node":
+        """A client for the node; an address or token that is none is a usage error that says what one looks like."""
+        from tacita_sdk.node import Node
+
+        target = self.target()
+        return Node(address_of(target.node), token=token_of(target))
+
+
+def on_node(command: Callable[..., None]) -> Callable[..., None]:
+    """Makes a function a command that talks to a node: its first argument is the `Session`, its options are added."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        session = Session(**{name: given.pop(name) for name in _OPTIONS})
+        command(session, **given)
+
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in _OPTIONS.items()
+    ]
+    kept = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    run.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]  # what typer looks at
+    return run
+
+
+def connect(node_url: str | None, token_file: Path | None) -> "Node":
+    """A client for the node that options, environment and profile say."""
+    return Session(node_url, token_file, None, as_json=False).connect()
+
+
+def address_of(text: str) -> str:
+    """An address that can be one; else a usage error."""
+    if not text.startswith(("http://", "https://")):
+        raise typer.BadParameter(
+            "an address begins with http://, for example http://127.0.0.1:8441", param_hint="--node"
+        )
+    return text
+
+
+def token_of(target: "Target") -> str:
+    """The token itself; a usage error when there is none, it is none, or others may read its file."""
+    if target.token_file is not None:
+        token = read_token(target.token_file)
     else:
         token = os.environ.get("TACITA_TOKEN", "").strip()
     if not token:
         raise typer.BadParameter(
-            "no token: give --token-file, or set TACITA_TOKEN to what `tacita-node token DIR` printed.",
+            "no token: give --token-file, set TACITA_TOKEN to what `tacita-node token DIR` printed, or make a profile "
+            "for this node with `tacita profile add`.",
             param_hint="--token-file",
         )
     if not all("!" <= character <= "~" for character in token):
         raise typer.BadParameter(
             "this is not a token: it holds a space, a line break or a letter beyond ASCII.", param_hint="--token-file"
         )
-    return Node(url, token=token)
+    return token
 
 
-def not_well_formed(error: "ValidationError", **options: str) -> typer.BadParameter:
-    """A usage error that names the options whose values do not fit, and no value.
-
-    Args:
-        error: what building the body to send raised.
-        options: the option of each field that is not called like its option.
-    """
-    fields = [str(item["loc"][0]).rstrip("_") for item in error.errors()]
-    named = dict.fromkeys(options.get(field, "--" + field.replace("_", "-")) for field in fields)
-    return typer.BadParameter(f"not well formed: {', '.join(named)}")
+def read_token(file: Path) -> str:
+    """The text of a token file, which only its owner may read. Raises `OSError`."""
+    with file.open("rb") as opened:
+        mode = os.fstat(opened.fileno()).st_mode
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise typer.BadParameter(
+                f"others may read {file}, and who has the token is you: run `chmod 600 {file}`.",
+                param_hint="--token-file",
+            )
+        return opened.read(MAX_TOKEN_BYTES).decode("ascii", errors="replace").strip()

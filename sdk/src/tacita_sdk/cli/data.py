@@ -5,34 +5,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect, not_well_formed
+from tacita_sdk.cli.connection import Session, on_node
+from tacita_sdk.cli.wording import identifier, not_well_formed, slug
 
 if TYPE_CHECKING:
     from tacita_sdk.node_api import ImportReport
 
 app = typer.Typer(help="Import, list, publish and withdraw this node's own data.", no_args_is_help=True)
 
-Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.")]
+Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.", callback=slug)]
 
 
 @app.command("import", epilog="Example: tacita data import customers.csv --dataset phones --kind phone --column mobile")
+@on_node
 def import_(
+    session: Session,
     file: Annotated[Path, typer.Argument(help="CSV file with a header line.", exists=True, dir_okay=False)],
     dataset: Dataset,
     kind: Annotated[str, typer.Option(help="phone, account, email, company, domain, handle, wallet or file.")],
     column: Annotated[str | None, typer.Option(help="Header of the column; needed when there are several.")] = None,
     region: Annotated[str | None, typer.Option(help="Country in which national spellings are read, e.g. GB.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="comma, semicolon or tab; found out when not given.")] = None,
-    node_url: NodeUrl = DEFAULT_NODE_URL,
-    token_file: TokenFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Import one column of a CSV file: all of it or, on any error, none of it."""
     from tacita_sdk.cli.output import show
 
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=region, delimiter=delimiter)
-    show(report, as_json=as_json, lines=lines_of_import(report))
+    show(report, as_json=session.as_json, lines=lines_of_import(report))
 
 
 def lines_of_import(report: "ImportReport") -> list[str]:
@@ -51,42 +51,67 @@ def lines_of_import(report: "ImportReport") -> list[str]:
 
 
 @app.command("list", epilog="Example: tacita data list")
-def list_(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+@on_node
+def list_(session: Session) -> None:
     """List this node's own datasets."""
     from tacita_sdk.cli.output import show_rows
 
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         rows = node.datasets()
     columns = ("dataset", "kind", "records", "epoch", "published", "sensitivity")
-    show_rows(rows, as_json=as_json, columns=columns, empty="No dataset yet: `tacita data import FILE` makes one.")
+    show_rows(
+        rows, as_json=session.as_json, columns=columns, empty="No dataset yet: `tacita data import FILE` makes one."
+    )
 
 
 @app.command(epilog="Example: tacita data rejects --dataset phones --source 3f…")
+@on_node
 def rejects(
+    session: Session,
     dataset: Dataset,
-    source: Annotated[str, typer.Option(help="Source id from the import's report.")],
-    node_url: NodeUrl = DEFAULT_NODE_URL,
-    token_file: TokenFile = None,
-    as_json: AsJson = False,
+    source: Annotated[str, typer.Option(help="Source id from the import's report.", callback=identifier)],
 ) -> None:
     """Show every rejected line of an import, by number and reason."""
     from tacita_sdk.cli.output import show_rows
 
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         rows = node.rejects(dataset, source=source).rejects
-    show_rows(rows, as_json=as_json, columns=("line", "reason"), empty="No line of this source was rejected.")
+    show_rows(rows, as_json=session.as_json, columns=("line", "reason"), empty="No line of this source was rejected.")
+
+
+@app.command(epilog="Example: tacita data provenance 3f2a…:17")
+@on_node
+def provenance(
+    session: Session,
+    record: Annotated[str, typer.Argument(help="SOURCE:LINE, as the hits of a match name an own record.")],
+) -> None:
+    """Show where a record came from: which dataset, when it was imported, and how its source was read."""
+    from tacita_sdk.cli.output import in_utc, show
+
+    source, _, line = record.partition(":")
+    if not (line.isascii() and line.isdigit() and 0 < len(line) < 16 and int(line)):
+        raise typer.BadParameter("give SOURCE:LINE, as the hits of a match name an own record.", param_hint="RECORD")
+    with session.connect() as node:
+        body = node.provenance(identifier(source), int(line))
+    region = "" if body.region is None else f", national spellings as in {body.region}"
+    lines = [
+        f"line {body.line} of source {body.source}, {body.rows} rows, column {body.column}",
+        f"  imported into {body.dataset} ({body.kind}) at {in_utc(body.imported)}",
+        f"  read by {body.extractor}, divided by {body.delimiter}{region}",
+        "  a record of this dataset" if body.rejected is None else f"  rejected, and no record: {body.rejected}",
+    ]
+    show(body, as_json=session.as_json, lines=lines)
 
 
 @app.command(epilog="Example: tacita data publish --dataset phones --sensitivity ordinary --visible-to ngo")
+@on_node
 def publish(
+    session: Session,
     dataset: Dataset,
     sensitivity: Annotated[str, typer.Option(help="ordinary, financial or possible-victim.")],
     visible_to: Annotated[
         list[str], typer.Option(help="Kind of partner that may discover it, as bank, hotel, ngo; repeat for several.")
     ],
-    node_url: NodeUrl = DEFAULT_NODE_URL,
-    token_file: TokenFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Publish the present records as a new epoch. Only a signed card leaves: name, kind, padded size, commitment."""
     from pydantic import ValidationError
@@ -97,38 +122,38 @@ def publish(
     try:
         order = PublishOrder(sensitivity=sensitivity, discoverable_by=tuple(visible_to))
     except ValidationError as error:
-        raise not_well_formed(error, discoverable_by="--visible-to") from error
-    with connect(node_url, token_file) as node:
+        raise not_well_formed(error) from error
+    with session.connect() as node:
         report = node.publish(dataset, order)
     lines = [f"{report.dataset} is published as epoch {report.epoch}; others see a size of {report.padded_size}."]
-    show(report, as_json=as_json, lines=lines)
+    show(report, as_json=session.as_json, lines=lines)
 
 
 @app.command(epilog="Example: tacita data withdraw phones --yes")
+@on_node
 def withdraw(
-    dataset: Annotated[str, typer.Argument(help="Name of the own dataset.")],
+    session: Session,
+    dataset: Annotated[str, typer.Argument(help="Name of the own dataset.", callback=slug)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    node_url: NodeUrl = DEFAULT_NODE_URL,
-    token_file: TokenFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Withdraw a dataset: this node answers nothing about it any more. Publishing it again makes a new epoch."""
     from tacita_sdk.cli.output import TO_BE_DELIVERED, show
 
     if not yes:
         typer.confirm(f"Withdraw {dataset}, so that no partner can ask about it any more?", abort=True, err=True)
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         body = node.withdraw(dataset)
     lines = [f"{body.dataset} is withdrawn.", *([] if body.delivered else [TO_BE_DELIVERED])]
-    show(body, as_json=as_json, lines=lines)
+    show(body, as_json=session.as_json, lines=lines)
 
 
 @app.command(epilog="Example: tacita data catalogue")
-def catalogue(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+@on_node
+def catalogue(session: Session) -> None:
     """List other partners' datasets that this node may discover."""
     from tacita_sdk.cli.output import show_rows
 
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         rows = node.catalogue()
     columns = ("owner", "dataset", "kind", "epoch", "padded_size", "sensitivity")
-    show_rows(rows, as_json=as_json, columns=columns, empty="No partner shows this node a dataset yet.")
+    show_rows(rows, as_json=session.as_json, columns=columns, empty="No partner shows this node a dataset yet.")

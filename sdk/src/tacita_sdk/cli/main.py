@@ -4,11 +4,12 @@ import sys
 
 import typer
 
-from tacita_sdk.cli import agreements, audit, data, match, node, witness
+from tacita_sdk.cli import agreements, audit, data, match, node, profile, witness
 from tacita_sdk.errors import SdkError
 
 EXIT_CODES = """Exit codes: 0 done · 1 refused, denied or not possible (the sentence says why) · 2 wrong usage ·
-3 nothing answers at that address · 4 verification failed."""
+3 nothing answers at that address · 4 verification failed · 130 stopped with Ctrl-C."""
+EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="tacita",
@@ -25,6 +26,7 @@ app.add_typer(agreements.app, name="agreements")
 app.add_typer(match.app, name="match")
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
+app.add_typer(profile.app, name="profile")
 
 
 def main() -> None:
@@ -39,4 +41,4 @@ def main() -> None:
         sys.exit(code)
     except KeyboardInterrupt:
         typer.echo("Stopped; what was started on the node goes on there.", err=True)
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)

@@ -2,20 +2,24 @@
 
 import csv
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect, not_well_formed
+from tacita_sdk.cli.connection import Limit, Session, on_node
+from tacita_sdk.cli.wording import identifier, identifier_or_none, not_well_formed
 
 if TYPE_CHECKING:
+    from tacita_sdk.node import Match
     from tacita_sdk.node_api import MatchSummary
 
 app = typer.Typer(help="Match an own dataset against a partner's, privately.", no_args_is_help=True)
 
 COLUMNS = ("match", "role", "peer", "dataset", "mode", "result_to", "state", "outcome", "hits")
+Seconds = Annotated[float, typer.Option("--wait", help="Seconds to wait for the end.", min=0)]
 SEMI_HONEST = "a partner that does not keep to the protocol could learn which ones (the engine `ecdh` is semi-honest)"
-MatchId = Annotated[str, typer.Argument(help="Match id.")]
+MatchId = Annotated[str, typer.Argument(help="Match id.", callback=identifier)]
 
 
 @app.command(
@@ -24,7 +28,9 @@ MatchId = Annotated[str, typer.Argument(help="Match id.")]
     "Only how many: the same with --mode cardinality. "
     "A silent hit, of which the partner alone learns: the same with --result-to owner."
 )
+@on_node
 def run(
+    session: Session,
     dataset: Annotated[str, typer.Option(help="Own dataset.")],
     with_: Annotated[str, typer.Option("--with", help="PARTNER/DATASET to match against.")],
     purpose: Annotated[str, typer.Option(help="Why: a purpose code of the policy.")],
@@ -40,21 +46,18 @@ def run(
         str | None,
         typer.Option(help="ordinary, financial or possible-victim: of the own dataset, unless it was published."),
     ] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the end.")] = 3_600.0,
-    node_url: NodeUrl = DEFAULT_NODE_URL,
-    token_file: TokenFile = None,
-    as_json: AsJson = False,
+    agreement: Annotated[
+        str | None, typer.Option(help="Agreement to rely on; found out when not given.", callback=identifier_or_none)
+    ] = None,
+    wait: Seconds = 3_600.0,
 ) -> None:
     """Match, and wait for the released result. Exit code 1 when it was denied, refused or aborted.
 
-    Ctrl-C stops waiting; the match goes on. `tacita match cancel` ends it.
+    Ctrl-C stops waiting; the match goes on. `tacita match wait` follows it again, `tacita match cancel` ends it.
     """
     from pydantic import ValidationError
 
-    from tacita_sdk.cli.output import EXIT_REFUSED
-    from tacita_sdk.cli.progress import ProgressLine
-
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         try:
             match = node.match(
                 dataset=dataset,
@@ -64,60 +67,62 @@ def run(
                 case=case,
                 mode=mode,
                 result_to=result_to,
+                agreement=agreement,
                 sensitivity=sensitivity,
             )
         except ValidationError as error:
             raise not_well_formed(error) from error
-        line = ProgressLine(sys.stderr)
-        try:
-            summary = match.wait(timeout=wait, on_progress=line.show).summary
-        finally:
-            line.end()
-    _show(summary, as_json=as_json)
-    if summary.state != "closed":
-        raise typer.Exit(EXIT_REFUSED)
+        _follow(match, wait, as_json=session.as_json)
 
 
-@app.command("list", epilog="Example: tacita match list")
-def list_(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
-    """List every match this node took part in, newest first."""
+@app.command("wait", epilog="Example: tacita match wait 7c55…")
+@on_node
+def wait_(session: Session, match: MatchId, wait: Seconds = 3_600.0) -> None:
+    """Follow a match that runs until it has ended, as `tacita match run` does. Exit codes as there."""
+    from tacita_sdk.node import Match
+
+    with session.connect() as node:
+        _follow(Match(node, match), wait, as_json=session.as_json)
+
+
+@app.command("list", epilog="Example: tacita match list --limit 20")
+@on_node
+def list_(session: Session, limit: Limit = None) -> None:
+    """List the matches this node took part in, newest first."""
     from tacita_sdk.cli.output import show_rows
 
-    with connect(node_url, token_file) as node:
-        rows = node.matches()
-    show_rows(rows, as_json=as_json, columns=COLUMNS, empty="No match yet.")
+    with session.connect() as node:
+        rows = list(islice(node.iter_matches(), limit))
+    show_rows(rows, as_json=session.as_json, columns=COLUMNS, empty="No match yet.")
 
 
 @app.command("show", epilog="Example: tacita match show 7c55…")
-def show_(
-    match: MatchId, node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False
-) -> None:
+@on_node
+def show_(session: Session, match: MatchId) -> None:
     """Show how a match stands, and why if it was denied or refused."""
-    with connect(node_url, token_file) as node:
-        _show(node.match_summary(match), as_json=as_json)
+    with session.connect() as node:
+        _show(node.match_summary(match), as_json=session.as_json)
 
 
 @app.command(epilog="Example: tacita match cancel 7c55…")
-def cancel(
-    match: MatchId, node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False
-) -> None:
+@on_node
+def cancel(session: Session, match: MatchId) -> None:
     """End a match that runs; both sides sign that it was aborted."""
-    with connect(node_url, token_file) as node:
-        _show(node.cancel_match(match), as_json=as_json)
+    with session.connect() as node:
+        _show(node.cancel_match(match), as_json=session.as_json)
 
 
 @app.command(epilog="Example: tacita match hits 7c55… --csv > hits.csv")
+@on_node
 def hits(
+    session: Session,
     match: MatchId,
     as_csv: Annotated[bool, typer.Option("--csv", help="Answer as CSV.")] = False,
-    node_url: NodeUrl = DEFAULT_NODE_URL,
-    token_file: TokenFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Show the released hits: own records, by source line. The notice goes to standard error with --csv."""
     from tacita_sdk.cli.output import show
 
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         body = node.hits(match)
         summary = node.match_summary(match)
     if as_csv:
@@ -129,7 +134,31 @@ def hits(
     lines = [body.notice, *(f"  line {hit.line} of {hit.source}: {hit.value}" for hit in body.hits)]
     if not body.hits:
         lines.append("  No hit." if summary.mode == "intersection" else f"  {_found(summary)}")
-    show(body, as_json=as_json, lines=lines)
+    show(body, as_json=session.as_json, lines=lines)
+
+
+def _follow(match: "Match", seconds: float, *, as_json: bool) -> None:
+    """Shows how a match goes on until it has ended, and then how it ended. Whatever stops this, the match goes on."""
+    from tacita_sdk.cli.output import EXIT_REFUSED
+    from tacita_sdk.cli.progress import ProgressLine
+    from tacita_sdk.errors import NodeUnreachable
+
+    line = ProgressLine(sys.stderr)
+    try:
+        summary = match.wait(timeout=seconds, on_progress=line.show).summary
+    except (KeyboardInterrupt, NodeUnreachable):
+        line.end()
+        typer.echo(
+            f"Stopped following match {match.id}, which goes on at the node: `tacita match wait {match.id}` follows it "
+            f"again, `tacita match cancel {match.id}` ends it.",
+            err=True,
+        )
+        raise
+    finally:
+        line.end()
+    _show(summary, as_json=as_json)
+    if summary.state != "closed":
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _harmless(value: str) -> str:

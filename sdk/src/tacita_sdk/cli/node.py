@@ -2,7 +2,7 @@
 
 import typer
 
-from tacita_sdk.cli.connection import DEFAULT_NODE_URL, AsJson, NodeUrl, TokenFile, connect
+from tacita_sdk.cli.connection import Session, on_node
 
 app = typer.Typer(help="The node itself.", no_args_is_help=True)
 
@@ -13,11 +13,12 @@ def _group() -> None:
 
 
 @app.command(epilog="Example: tacita node status")
-def status(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+@on_node
+def status(session: Session) -> None:
     """Show who this node is and what it still needs before it can match."""
     from tacita_sdk.cli.output import show
 
-    with connect(node_url, token_file) as node:
+    with session.connect() as node:
         body = node.status()
     lines = [
         f"{body.partner} ({body.kind}), {body.name}",
@@ -29,4 +30,4 @@ def status(node_url: NodeUrl = DEFAULT_NODE_URL, token_file: TokenFile = None, a
         else "not approved, revoked, or the broker does not answer: ask its operator, who compares fingerprints",
         "trust file installed" if body.trust else "no trust file yet: run `tacita-node trust DIR FILE`",
     ]
-    show(body, as_json=as_json, lines=lines)
+    show(body, as_json=session.as_json, lines=lines)

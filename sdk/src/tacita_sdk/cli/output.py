@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import typer
 from pydantic import BaseModel
 
-from tacita_sdk.errors import BrokerUnreachable, NodeUnreachable, VerificationFailed
+from tacita_sdk.cli.wording import in_our_words
+from tacita_sdk.errors import BrokerUnreachable, NodeProblem, NodeUnreachable, VerificationFailed
 
 TO_BE_DELIVERED = "This holds at the node; the broker has not heard of it yet. The node goes on trying."
 
@@ -55,6 +56,8 @@ def explain_failure(error: Exception) -> tuple[str, int]:
         return str(error), EXIT_UNVERIFIED
     if isinstance(error, NodeUnreachable | BrokerUnreachable):
         return str(error), EXIT_UNREACHABLE
+    if isinstance(error, NodeProblem):
+        return in_our_words(error), EXIT_REFUSED
     if isinstance(error, OSError):
         return f"{error.strerror or 'Input or output failed'}: {error.filename or 'no file named'}", EXIT_REFUSED
     return str(error), EXIT_REFUSED

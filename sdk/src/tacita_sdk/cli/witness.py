@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tacita_sdk.cli.connection import AsJson
+
 app = typer.Typer(help="Run an independent witness of a federation's log.", no_args_is_help=True)
 
 
@@ -16,11 +18,16 @@ def init(
     name: Annotated[str, typer.Option(help="Name of the witness, unique in the trust file.")],
     broker: Annotated[str, typer.Option(help="Address of the broker whose log is witnessed.")],
     log_vkey: Annotated[str, typer.Option(help="Verifier key of the log, from the broker's operator.")],
+    as_json: AsJson = False,
 ) -> None:
     """Make a witness with a key of its own, and print the line for the trust file."""
+    from tacita_sdk.cli.answers import WitnessMade
+    from tacita_sdk.cli.output import show
     from tacita_sdk.witness import init_witness
 
-    typer.echo(init_witness(directory, name=name, broker_url=broker, log_vkey=log_vkey))
+    line = init_witness(directory, name=name, broker_url=broker, log_vkey=log_vkey)
+    _, witness, vkey = line.split()
+    show(WitnessMade(name=witness, vkey=vkey, trust_line=line), as_json=as_json, lines=[line])
 
 
 @app.command(epilog="Example: tacita witness run ./witness")

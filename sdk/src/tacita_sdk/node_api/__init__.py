@@ -26,9 +26,11 @@ from tacita_sdk.node_api.base import (
     Text,
 )
 from tacita_sdk.node_api.data import (
+    MAX_LINE,
     DatasetList,
     DatasetSummary,
     ImportReport,
+    Provenance,
     PublishOrder,
     PublishReport,
     RejectedLine,
@@ -55,6 +57,7 @@ from tacita_sdk.node_api.partners import (
 from tacita_sdk.node_api.status import NodeStatus
 
 __all__ = [
+    "MAX_LINE",
     "MAX_LIST",
     "MAX_TEXT",
     "AgreementDraft",
@@ -84,6 +87,7 @@ __all__ = [
     "NodeStatus",
     "PartnerSummaries",
     "PartnerSummary",
+    "Provenance",
     "PublishOrder",
     "PublishReport",
     "ReasonView",

@@ -4,6 +4,9 @@ from pydantic import Field
 
 from tacita_sdk.node_api.base import MAX_LIST, Code, Country, HexId, NodeModel, Slug
 
+MAX_LINE = 2**53 - 1
+"""The largest number of a line that JSON can say."""
+
 
 class RejectedLine(NodeModel):
     """One line of a source that was not imported: where, and why. Never what it said."""
@@ -30,6 +33,25 @@ class Rejects(NodeModel):
 
     source: HexId
     rejects: tuple[RejectedLine, ...]
+
+
+class Provenance(NodeModel):
+    """`GET /v1/records/{source}/{line}`: where a record came from, and how its source was read.
+
+    `column` counts from 1; `rejected` says why the line became no record, null when it became one.
+    """
+
+    source: HexId
+    line: int
+    dataset: Slug
+    kind: Code
+    imported: int
+    rejected: Code | None
+    column: int
+    delimiter: str
+    region: Country | None
+    extractor: str
+    rows: int
 
 
 class DatasetSummary(NodeModel):
