@@ -19,6 +19,7 @@ from tacita_node.agreements.routes import router as agreements_router
 from tacita_node.background import Background, background
 from tacita_node.connections import http_protocol
 from tacita_node.data.routes import router as data_router
+from tacita_node.doctor.routes import router as doctor_router
 from tacita_node.lifecycle.routes import router as lifecycle_router
 from tacita_node.matching.routes import router as matching_router
 from tacita_node.provenance.routes import router as provenance_router
@@ -48,6 +49,7 @@ def create_app(services: NodeServices) -> ASGIApp:
     app.include_router(lifecycle_router)
     app.include_router(matching_router)
     app.include_router(provenance_router)
+    app.include_router(doctor_router)
     settings = services.settings
     return Gate(
         app,

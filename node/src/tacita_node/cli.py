@@ -12,6 +12,7 @@ import typer
 
 from tacita_node.access import cli as access
 from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
+from tacita_node.doctor import cli as examination
 from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json
 app.command()(access.token)
 app.command()(access.tokens)
 app.command()(access.revoke_token)
+app.command()(examination.doctor)
 
 
 @app.command()

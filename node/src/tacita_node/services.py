@@ -63,6 +63,8 @@ class NodeServices:
     installed_trust: InstalledTrust
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the node is to end: whoever waits for something else waits for this too."""
+    examining: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the node examines itself."""
     matches: "MatchService | None" = None
     """Set by the matching jobs once they run."""
 
@@ -117,7 +119,7 @@ async def open_services(
             stack.callback(pool.close)
             workers = pool
         if decision_point is None:
-            decision_point = EmbeddedDecisionPoint(await asyncio.to_thread(_policies, directory))
+            decision_point = EmbeddedDecisionPoint(await asyncio.to_thread(load_policies, directory))
             stack.push_async_callback(decision_point.close)
             await decision_point.start()
         identity = replace(identity, past=await past_cards(database, identity.card))
@@ -127,7 +129,8 @@ async def open_services(
         yield services
 
 
-def _policies(directory: NodeDirectory) -> Bundle:
+def load_policies(directory: NodeDirectory) -> Bundle:
+    """The shipped policy with the owner's rules. Raises `PolicyRefused`."""
     # A dangling link or a file under that name is no folder of own rules: loading it is refused, not left out.
     return Bundle.load(directory.policies if os.path.lexists(directory.policies) else None, check=check_apart)
 

@@ -21,6 +21,7 @@ from tacita_sdk.node_api import (
     CatalogueEntry,
     DatasetSummary,
     Distrusted,
+    DoctorReport,
     Hits,
     HitView,
     ImportReport,
@@ -50,6 +51,10 @@ class AsyncNode(AsyncNodeConnection):
     async def status(self) -> NodeStatus:
         """Who this node is, and what it still needs before it can match."""
         return await self._run(calls.status())
+
+    async def doctor(self) -> DoctorReport:
+        """What the node finds when it examines itself: broker, clock, witnesses, keys, engines, policy, disk."""
+        return await self._run(calls.doctor())
 
     # -- data ---------------------------------------------------------------------------------------------------------
 

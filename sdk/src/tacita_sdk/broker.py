@@ -9,6 +9,7 @@ the same way twice.
 
 import asyncio
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Literal
 from urllib.parse import quote
 
@@ -111,6 +112,15 @@ class BrokerClient:
             raise ResponseUntrusted("this is not the broker that the invitation came from")
         self._broker_id = info.broker
         return info
+
+    async def time(self) -> int | None:
+        """What time it is there (unix seconds), None if it does not say; asked once. Unsigned: for a diagnosis only."""
+        answer = await self._http.plain(Call("GET", "/v1/broker", repeatable=False))
+        read_model(BrokerInfo, answer)
+        try:
+            return int(parsedate_to_datetime(answer.headers.get("date", "")).timestamp())
+        except ValueError:
+            return None
 
     async def enrol(self, invitation: str, card: str) -> None:
         """Presents the self-signed card with a one-time invitation. Not repeated: an invitation counts once."""

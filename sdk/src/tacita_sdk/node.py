@@ -20,6 +20,7 @@ from tacita_sdk.node_api import (
     CatalogueEntry,
     DatasetSummary,
     Distrusted,
+    DoctorReport,
     Hits,
     HitView,
     ImportReport,
@@ -49,6 +50,10 @@ class Node(NodeConnection):
     def status(self) -> NodeStatus:
         """Who this node is, and what it still needs before it can match."""
         return self._run(calls.status())
+
+    def doctor(self) -> DoctorReport:
+        """What the node finds when it examines itself: broker, clock, witnesses, keys, engines, policy, disk."""
+        return self._run(calls.doctor())
 
     # -- data ---------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from tacita_sdk.node_api import (
     Confirmation,
     DatasetList,
     Distrusted,
+    DoctorReport,
     Hits,
     ImportReport,
     MatchList,
@@ -40,6 +41,7 @@ Body = TypeVar("Body", bound=BaseModel)
 
 REQUEST_TIMEOUT_SECONDS = 30.0
 IMPORT_TIMEOUT_SECONDS = 3_600.0
+DOCTOR_TIMEOUT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class Call(Generic[Body]):
 
 def status() -> Call[NodeStatus]:
     return Call(NodeStatus, "GET", "/v1/node")
+
+
+def doctor() -> Call[DoctorReport]:
+    return Call(DoctorReport, "GET", "/v1/doctor", timeout=DOCTOR_TIMEOUT_SECONDS)
 
 
 def import_csv(

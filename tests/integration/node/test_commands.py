@@ -255,7 +255,7 @@ def test_run_says_what_is_wrong(tmp_path: Path, broker: ServedBroker, passphrase
     assert all(isinstance(one.exception, SystemExit) for one in (empty, refused, far, busy, role))
 
 
-@pytest.mark.parametrize("name", ["init", "run", "token", "tokens", "revoke-token", "trust"])
+@pytest.mark.parametrize("name", ["init", "run", "token", "tokens", "revoke-token", "rotate", "doctor", "trust"])
 def test_help_shows_an_example(name: str) -> None:
     shown = in_process(name, "--help")
     assert shown.exit_code == 0

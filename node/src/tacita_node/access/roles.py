@@ -33,6 +33,7 @@ OPEN: frozenset[Route] = frozenset({("GET", "/healthz")})
 TABLE: Mapping[Route, frozenset[Role]] = {
     ("GET", "/openapi.json"): READING,
     ("GET", "/v1/node"): READING,
+    ("GET", "/v1/doctor"): READING,
     ("GET", "/v1/datasets"): READING,
     ("POST", "/v1/datasets/{name}/imports"): frozenset({Role.ANALYST}),
     ("GET", "/v1/datasets/{name}/rejects"): READING,

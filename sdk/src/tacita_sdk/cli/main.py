@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from tacita_sdk.cli import agreements, audit, data, match, node, profile, witness
+from tacita_sdk.cli import agreements, audit, data, doctor, match, node, profile, witness
+from tacita_sdk.cli.connection import on_node
 from tacita_sdk.errors import SdkError
 
 EXIT_CODES = """Exit codes: 0 done · 1 refused, denied or not possible (the sentence says why) · 2 wrong usage ·
@@ -27,6 +28,7 @@ app.add_typer(match.app, name="match")
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(profile.app, name="profile")
+app.command(epilog="Example: tacita doctor")(on_node(doctor.doctor))
 
 
 def main() -> None:

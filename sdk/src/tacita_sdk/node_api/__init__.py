@@ -37,6 +37,7 @@ from tacita_sdk.node_api.data import (
     Rejects,
     Withdrawn,
 )
+from tacita_sdk.node_api.doctor import DoctorReport, Finding
 from tacita_sdk.node_api.matches import (
     Hits,
     HitView,
@@ -73,6 +74,8 @@ __all__ = [
     "DatasetList",
     "DatasetSummary",
     "Distrusted",
+    "DoctorReport",
+    "Finding",
     "HexDigest",
     "HexId",
     "HitView",
