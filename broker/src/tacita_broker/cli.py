@@ -3,12 +3,17 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from tacita_broker.answers import PartnerRow
 
 T = TypeVar("T")
 
@@ -109,6 +114,7 @@ def invite(
 ) -> None:
     """Make an invitation: for one partner of this kind, for 15 minutes, for one use."""
     from tacita_broker.administration import enrolment
+    from tacita_broker.answers import Invited
     from tacita_broker.errors import ConfigurationRefused
     from tacita_protocol.statements.vocabulary import PartnerKind
 
@@ -120,7 +126,7 @@ def invite(
         return invitation.code, invitation.expires
 
     code, expires = _run(work())
-    _show({"code": code, "expires": expires}, [code], as_json)
+    _show(Invited(code=code, expires=expires), [code], as_json)
 
 
 @app.command(epilog="Example: tacita-broker partners broker --json")
@@ -128,12 +134,12 @@ def partners(directory: Directory, as_json: AsJson = False) -> None:
     """List all partners with their fingerprints, those that wait for approval too."""
     from tacita_broker.administration import enrolment
 
-    async def work() -> list[dict[str, str]]:
+    async def work() -> "list[PartnerRow]":
         async with enrolment(directory) as service:
             return [_partner(item) for item in await service.listed()]
 
     rows = _run(work())
-    lines = [f"{row['partner']}  {row['kind']}  {row['status']}  {row['name']}\n  {row['fingerprint']}" for row in rows]
+    lines = [f"{row.partner}  {row.kind}  {row.status}  {row.name}\n  {row.fingerprint}" for row in rows]
     _show(rows, lines or ["No partner has enrolled."], as_json)
 
 
@@ -149,12 +155,12 @@ def approve(
     """Approve a partner after comparing its fingerprint out of band; its card goes into the log."""
     from tacita_broker.administration import enrolment
 
-    async def work() -> dict[str, str]:
+    async def work() -> "PartnerRow":
         async with enrolment(directory) as service:
             return _partner(await service.approve(partner, fingerprint))
 
     row = _run(work())
-    _show(row, [f"{row['partner']} is approved. Its fingerprint: {row['fingerprint']}"], as_json)
+    _show(row, [f"{row.partner} is approved. Its fingerprint: {row.fingerprint}"], as_json)
 
 
 @app.command(epilog="Example: tacita-broker revoke broker harbour-bank --reason keys-stolen --passphrase-file pass")
@@ -170,11 +176,12 @@ def revoke(
     Its matches that still run end at their deadline, without its statements.
     """
     from tacita_broker.administration import revoke_partner
+    from tacita_broker.answers import PartnerRevoked
     from tacita_broker.directory import read_passphrase
 
     with _refusals():
         envelope = asyncio.run(revoke_partner(directory, read_passphrase(passphrase_file), partner, reason))
-    body = {"partner": partner, "revocation": envelope}
+    body = PartnerRevoked(partner=partner, revocation=envelope)
     _show(body, [f"{partner} is revoked. The log has the entry; every other partner is told."], as_json)
 
 
@@ -187,9 +194,10 @@ def trust(
 ) -> None:
     """Issue the federation's trust file. From then on matches are served."""
     from tacita_broker.administration import issue_trust
+    from tacita_broker.answers import TrustIssued
 
     policy = _run(issue_trust(directory, file, replace=replace))
-    body = {"digest": policy.digest, "witnesses": sorted(policy.witnesses)}
+    body = TrustIssued(digest=policy.digest, witnesses=tuple(sorted(policy.witnesses)))
     _show(body, [f"Issued. SHA-256 of the file: {policy.digest}"], as_json)
 
 
@@ -197,6 +205,7 @@ def trust(
 def log_check(directory: Directory, as_json: AsJson = False) -> None:
     """Check every entry, tile and checkpoint of the log; exit code 1 names the step that failed."""
     from tacita_broker.administration import opened
+    from tacita_broker.answers import LogStep
     from tacita_broker.directory import BrokerDirectory
     from tacita_broker.log.check import CheckedStep, check_log
     from tacita_broker.log.files import LogFiles
@@ -208,7 +217,7 @@ def log_check(directory: Directory, as_json: AsJson = False) -> None:
             return await check_log(database, files, NoteVerifier.from_vkey(settings.log_vkey))
 
     steps = _run(work())
-    body = [{"number": step.number, "proved": step.proved} for step in steps]
+    body = [LogStep(number=step.number, proved=step.proved) for step in steps]
     _show(body, [f"{step.number}. {step.proved}" for step in steps], as_json)
 
 
@@ -234,27 +243,34 @@ def _refusals() -> Iterator[None]:
         raise typer.Exit(EXIT_REFUSED) from None
 
 
-def _show(body: object, lines: list[str], as_json: bool) -> None:
+def _show(body: "BaseModel | Sequence[BaseModel]", lines: list[str], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(body))
+        if isinstance(body, Sequence):
+            typer.echo(json.dumps([row.model_dump(mode="json") for row in body]))
+        else:
+            typer.echo(body.model_dump_json())
         return
     for line in lines:
         typer.echo(line)
 
 
 def _show_info(settings: Any, as_json: bool) -> None:
-    body = {name: getattr(settings, name) for name in ("broker", "name", "signing_key", "log_vkey", "origin")}
-    _show(body, [f"{name}: {value}" for name, value in body.items()], as_json)
+    from tacita_broker.answers import BrokerFacts
+
+    body = BrokerFacts(**{name: getattr(settings, name) for name in BrokerFacts.model_fields})
+    _show(body, [f"{name}: {value}" for name, value in body], as_json)
 
 
-def _partner(item: Any) -> dict[str, str]:
-    return {
-        "partner": item.partner,
-        "name": item.name,
-        "kind": item.kind.value,
-        "status": item.status.value,
-        "fingerprint": item.fingerprint,
-    }
+def _partner(item: Any) -> "PartnerRow":
+    from tacita_broker.answers import PartnerRow
+
+    return PartnerRow(
+        partner=item.partner,
+        name=item.name,
+        kind=item.kind.value,
+        status=item.status.value,
+        fingerprint=item.fingerprint,
+    )
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def init(
 
     from pydantic import ValidationError
 
+    from tacita_node.answers import Applied
     from tacita_node.enrolment import Application, slug
     from tacita_protocol.statements.vocabulary import PartnerKind
 
@@ -93,11 +94,7 @@ def init(
         fail(f"these particulars are not acceptable: {fields}")
     tell(
         as_json,
-        {
-            "partner": identity.partner,
-            "fingerprint": identity.fingerprint,
-            "witness_vkey": identity.witness.vkey,
-        },
+        Applied(partner=identity.partner, fingerprint=identity.fingerprint, witness_vkey=identity.witness.vkey),
         f"{identity.partner} has applied; the broker's operator must approve it.\n"
         f"Fingerprint, to be compared with the operator and with every partner over another channel:\n"
         f"  {identity.fingerprint}\nWitness key, for the trust file:\n  {identity.witness.vkey}",
@@ -137,6 +134,7 @@ def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json
     Partners must confirm the new fingerprint; datasets are published, and agreements signed, anew.
     Example: tacita-node rotate ./bank --passphrase-file /run/keys/bank
     """
+    from tacita_node.answers import Rotated
     from tacita_node.run import CannotRun, only_one
 
     node = NodeDirectory(directory)
@@ -149,7 +147,7 @@ def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json
         fail(f"{error}: stop it first")
     tell(
         as_json,
-        {"partner": identity.partner, "fingerprint": identity.fingerprint},
+        Rotated(partner=identity.partner, fingerprint=identity.fingerprint),
         f"The keys of {identity.partner} are replaced; nothing opens to the old ones any more.\n"
         f"New fingerprint, to be read out to every partner over another channel:\n  {identity.fingerprint}\n"
         "Until a partner has confirmed it, that partner neither asks nor answers this node.\n"
@@ -174,6 +172,7 @@ def trust(
 
     Compare its digest over another channel first. Example: tacita-node trust ./bank trust.policy
     """
+    from tacita_node.answers import TrustInstalled
     from tacita_node.identity import IdentityBroken, read_public
     from tacita_node.trust import TrustRefused, install_trust
 
@@ -185,7 +184,7 @@ def trust(
         fail(str(refused))
     tell(
         as_json,
-        {"digest": policy.digest, "origin": policy.origin, "witnesses": sorted(policy.witnesses)},
+        TrustInstalled(digest=policy.digest, origin=policy.origin, witnesses=tuple(sorted(policy.witnesses))),
         f"Installed for the log {policy.origin}, witnesses: {', '.join(sorted(policy.witnesses))}.\n"
         f"SHA-256 of the file, to be compared over another channel:\n  {policy.digest}",
     )

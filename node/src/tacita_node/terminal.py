@@ -1,7 +1,5 @@
 """What the commands of `tacita-node` share: their options, how they read settings, speak and fail."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -10,6 +8,8 @@ import typer
 from tacita_node.config import NodeDirectory
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from tacita_node.config import Settings
 
 FAILED = 1
@@ -35,9 +35,9 @@ def settings_of(node: NodeDirectory) -> "Settings":
         fail(f"the settings are not acceptable: {where}: {first['msg']}")
 
 
-def tell(as_json: bool, facts: Mapping[str, object], text: str) -> None:
+def tell(as_json: bool, facts: "BaseModel", text: str) -> None:
     """Prints the result: for programs, or for people."""
-    typer.echo(json.dumps(facts) if as_json else text)
+    typer.echo(facts.model_dump_json() if as_json else text)
 
 
 def fail(message: str) -> NoReturn:

@@ -34,11 +34,13 @@ def token(
     publishes and withdraws data, proposes and revokes agreements, confirms partners. All of them and an auditor read
     the rest. Example: tacita-node token ./bank --role analyst --name "desk 3"
     """
+    from tacita_node.answers import TokenIssued
+
     roles = _roles(role)
     if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
         fail(f"--name has at most {MAX_NAME_CHARACTERS} printable characters")
     issued = _with_tokens(directory, lambda tokens: tokens.issue(*roles, name=name, days=days))
-    tell(as_json, {"token": issued.secret, "id": issued.id, "expires": issued.expires}, issued.secret)
+    tell(as_json, TokenIssued(token=issued.secret, id=issued.id, expires=issued.expires), issued.secret)
 
 
 def tokens(directory: Directory, as_json: AsJson = False) -> None:
@@ -46,12 +48,13 @@ def tokens(directory: Directory, as_json: AsJson = False) -> None:
 
     Example: tacita-node tokens ./bank
     """
+    from tacita_node.answers import TokenFacts, TokenList
+
     listed = _with_tokens(directory, lambda tokens: tokens.listed())
-    facts = [
-        {"id": one.id, "roles": list(one.roles), "issued": one.issued, "expires": one.expires, "name": one.name}
-        for one in listed
-    ]
-    tell(as_json, {"tokens": facts}, "\n".join(_line(one) for one in listed) or "No token has been issued.")
+    facts = tuple(
+        TokenFacts(id=one.id, roles=one.roles, issued=one.issued, expires=one.expires, name=one.name) for one in listed
+    )
+    tell(as_json, TokenList(tokens=facts), "\n".join(_line(one) for one in listed) or "No token has been issued.")
 
 
 def revoke_token(
@@ -63,9 +66,11 @@ def revoke_token(
 
     Example: tacita-node revoke-token ./bank 0f3e491a6b1c22d7
     """
+    from tacita_node.answers import TokenRevoked
+
     if not _with_tokens(directory, lambda tokens: tokens.revoke(token)):
         fail("no token has this id; see `tacita-node tokens`")
-    tell(as_json, {"revoked": token}, f"{token} is revoked.")
+    tell(as_json, TokenRevoked(revoked=token), f"{token} is revoked.")
 
 
 def _roles(words: list[str]) -> "list[Role]":

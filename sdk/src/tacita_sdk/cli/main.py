@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tacita_sdk.cli import agreements, audit, data, doctor, match, node, profile, witness
+from tacita_sdk.cli import agreements, audit, data, doctor, match, node, profile, shell, witness
 from tacita_sdk.cli.connection import on_node
 from tacita_sdk.errors import SdkError
 
@@ -29,6 +29,8 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(profile.app, name="profile")
 app.command(epilog="Example: tacita doctor")(on_node(doctor.doctor))
+app.command(epilog="Example: tacita schema match run")(shell.schema)
+app.command(epilog="Example: tacita completion bash")(shell.completion)
 
 
 def main() -> None:
