@@ -58,9 +58,9 @@ class RunningPair:
         self.ngo.confirm_partner(bank.partner, bank.fingerprint)
         draft = draft or self._draft()
         agreement = self.bank.propose_agreement(draft).agreement
-        _until(lambda: agreement in {known.agreement for known in self.ngo.agreements()})
+        until(lambda: agreement in {known.agreement for known in self.ngo.agreements()})
         self.ngo.sign_agreement(agreement)
-        _until(lambda: self.bank.agreement(agreement).state == "signed")
+        until(lambda: self.bank.agreement(agreement).state == "signed")
         return agreement
 
     def _draft(self) -> AgreementDraft:
@@ -111,7 +111,7 @@ def running_pair(root: Path, *, tapped: bool = False) -> Iterator[RunningPair]:
         federation.start_node(bank)
         federation.start_node(ngo)
         clients = [stack.enter_context(Node(member.url, token=member.token)) for member in (bank, ngo)]
-        _until(lambda: all(_ready(client) for client in clients))
+        until(lambda: all(_ready(client) for client in clients))
         yield RunningPair(root, federation, clients[0], clients[1], (bank, ngo), tap)
 
 
@@ -123,7 +123,7 @@ def _ready(node: Node) -> bool:
     return status.approved and status.trust
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     give_up = time.monotonic() + READY_SECONDS
     while not condition():
         assert time.monotonic() < give_up, "the federation did not get there in time"

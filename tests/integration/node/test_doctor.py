@@ -19,7 +19,7 @@ from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_protocol.errors import EngineFailure
 from tacita_protocol.psi.engine import Task
 from tacita_sdk.node_api import DoctorReport, Finding
-from tests.support.match_federation import Intercept, MatchFederation, Send, match_federation, system_clock
+from tests.support.match_federation import Intercept, MatchFederation, Send, match_federation, system_clock, until
 from tests.support.single_node import BUNDLE
 
 pytestmark = pytest.mark.anyio
@@ -59,8 +59,16 @@ async def examined(federation: MatchFederation, *, days: int = 90) -> dict[str, 
     return {finding.check: finding for finding in report.findings}
 
 
-async def test_a_node_that_can_match_finds_nothing(federation: MatchFederation, line: Line) -> None:
+async def test_a_node_that_can_match_finds_nothing(
+    federation: MatchFederation, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line(dated(0, federation.bank.running.clock()))
+    monkeypatch.setattr(machine, "LITTLE_ROOM", 0)
+
+    async def cosigned() -> bool:
+        return (await examined(federation))["witnesses"].status == "ok"
+
+    await until(cosigned)
     found = await examined(federation)
     checks = "token broker clock approval trust witnesses keys engine policy database disk"
     assert {check: finding.status for check, finding in found.items()} == dict.fromkeys(checks.split(), "ok")

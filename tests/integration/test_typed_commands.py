@@ -1,0 +1,109 @@
+"""The three programs and the documents' Python, at one real federation: each does what is said of it."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+from tests.support.command_schemas import FOLDER, PROGRAMS, file_of
+from tests.support.federation import RunningPair, running_pair
+from tests.support.typed_commands import SHARED, Typist, running_match, type_everything
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [f"{program} {words}" for program, (_, outputs) in PROGRAMS.items() for words in outputs]
+NEEDS_A_HELD_PARTNER = "tacita match cancel"
+SNIPPETS = [
+    (path, "\n".join(blocks))
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if (blocks := re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL))
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
+    with running_pair(tmp_path_factory.mktemp("federation")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def typed(pair: RunningPair) -> Typist:
+    return type_everything(pair)
+
+
+def fits(command: str, answer: object) -> None:
+    """Raises unless the answer is what the committed schema says."""
+    schema = json.loads((FOLDER / file_of(command)).read_text(encoding="utf-8"))
+    jsonschema_rs.validator_for(schema).validate(answer)
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != NEEDS_A_HELD_PARTNER])
+def test_an_answer_fits_the_committed_schema(typed: Typist, command: str) -> None:
+    fits(command, typed.answers[command])
+
+
+def test_an_answer_that_does_not_fit_is_noticed(typed: Typist) -> None:
+    with pytest.raises(jsonschema_rs.ValidationError):
+        fits("tacita match run", typed.answers["tacita match run"] | {"more": 1})
+
+
+def test_ctrl_c_leaves_the_match_running_and_says_how_to_go_on(pair: RunningPair, typed: Typist) -> None:
+    partner = process_of(pair.root / "ngo")
+    os.kill(partner, signal.SIGSTOP)
+    try:
+        match = running_match(pair)
+        command = [str(Path(sys.executable).parent / "tacita"), "match", "wait", match]
+        following = subprocess.Popen(
+            command, env={**os.environ, **typed.environment}, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert following.stderr is not None
+        assert following.stderr.readline().strip() in ("requested", "granted")
+        following.send_signal(signal.SIGINT)
+        answer, said = following.communicate(timeout=60)
+        assert (following.returncode, answer) == (130, "")
+        assert f"`tacita match wait {match}` follows it again, `tacita match cancel {match}` ends it." in said
+        cancelled = typed("tacita", "match cancel", match)
+    finally:
+        os.kill(partner, signal.SIGCONT)
+    fits(NEEDS_A_HELD_PARTNER, cancelled)
+    assert cancelled["state"] == "aborted"
+    assert typed("tacita", "match wait", match, code=1)["state"] == "aborted"
+
+
+def process_of(directory: Path) -> int:
+    """The process of ours that runs a node."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and str(directory).encode() in (status.parent / "cmdline").read_bytes().split(
+                b"\0"
+            ):
+                return int(status.parent.name)
+    raise AssertionError("this node does not run")
+
+
+@pytest.mark.parametrize(("document", "code"), SNIPPETS, ids=[path.name for path, _ in SNIPPETS])
+def test_the_python_of_a_document_runs(pair: RunningPair, typed: Typist, document: Path, code: str) -> None:
+    """With the names of this federation in the place of the document's."""
+    del typed  # what it typed is what the document's code finds
+    bank = pair.members[0]
+    for name, ours in (("http://127.0.0.1:8441", bank.url), ("harbour-ngo", "ngo")):
+        code = code.replace(name, ours)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, str(document), "exec"), {"token": bank.token})
+    if document.name == "sdk.md":
+        assert f"{SHARED} hits" in printed.getvalue()
+        assert "404 no-such-match" in printed.getvalue()
+
+
+def test_there_is_python_in_the_documents() -> None:
+    assert "sdk.md" in {path.name for path, _ in SNIPPETS}
