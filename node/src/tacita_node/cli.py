@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PASSPHRASE_VARIABLE = f"{ENV_PREFIX}PASSPHRASE_FILE"
 MAX_PASSPHRASE_BYTES = 1024
+_OPTIONS = {"partner": "--id", "jurisdictions": "--jurisdiction"}
+"""The options whose particulars are called otherwise on the card."""
 DEFECT = 70
 """Exit code when the node stopped itself (EX_SOFTWARE)."""
 
@@ -88,10 +90,9 @@ def init(
     try:
         identity = asyncio.run(_enrol(NodeDirectory(directory), application, broker, invite, passphrase))
     except ValidationError as error:
-        fields = ", ".join(
-            sorted({str(item["loc"][0]).replace("_", "-") for item in error.errors(include_input=False)})
-        )
-        fail(f"these particulars are not acceptable: {fields}")
+        fields = {str(item["loc"][0]) for item in error.errors(include_input=False)}
+        named = ", ".join(sorted(_OPTIONS.get(field, "--" + field.replace("_", "-")) for field in fields))
+        fail(f"these particulars are not acceptable: {named}")
     tell(
         as_json,
         Applied(partner=identity.partner, fingerprint=identity.fingerprint, witness_vkey=identity.witness.vkey),

@@ -62,7 +62,15 @@ BODIES: dict[str, Any] = {
     },
     "PublishOrder": {"sensitivity": "ordinary", "discoverable_by": ["ngo"], "jurisdictions": ["GB"]},
 }
-VALUES = {"name": "callers", "partner": "harbour-ngo", "agreement": "0" * 32, "match": "0" * 32, "kind": "phone"}
+VALUES = {
+    "name": "callers",
+    "partner": "harbour-ngo",
+    "agreement": "0" * 32,
+    "match": "0" * 32,
+    "kind": "phone",
+    "source": "0" * 32,
+    "line": "2",
+}
 
 
 @pytest.fixture(scope="module")
