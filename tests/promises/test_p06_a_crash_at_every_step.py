@@ -19,7 +19,7 @@ from tacita_node.matching.export import audit_export
 from tacita_node.problems import ProblemError
 from tacita_protocol.api import LoggedDecision, parse_body
 from tacita_sdk.verify import open_log, verify_audit
-from tests.support.match_federation import MatchFederation, Member, Send, loaded_federation
+from tests.support.match_federation import DEADLINE_SECONDS, MatchFederation, Member, Send, loaded_federation
 from tests.support.scale import SOAKING
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
@@ -134,7 +134,7 @@ async def _match(federation: MatchFederation, crash: tuple[Side, str, bool] | No
         wires[side].dead_at = (step, taken)
     match = await federation.order()
     if crash is not None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             await wires[side].dead.wait()
         await _nothing_is_shown(federation, match)
         await members[side].stop()

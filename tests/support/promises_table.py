@@ -92,8 +92,10 @@ def _soaked(promise: int, soak: SoakReport) -> str:
     if not soak.held(promise):
         failed = [f"`{name}::{test}`" for name, file in files.items() for test in file.failed]
         return f"**NOT HELD**: {', '.join(failed)}"
+    passed = sum(file.passed for file in files.values())
+    held = f"held in {passed} test{'s' if passed > 1 else ''}"
     figures = [f"{_shown(value)} {name}" for file in files.values() for name, value in file.figures.items()]
-    return ": ".join(["held", *([", ".join(figures)] if figures else [])])
+    return ": ".join([held, *([", ".join(figures)] if figures else [])])
 
 
 def _about(soak: SoakReport | None) -> str:
@@ -102,7 +104,8 @@ def _about(soak: SoakReport | None) -> str:
     return (
         f"The last soak that was kept ran on {soak.begun:%d %B %Y} for {soak.seconds / 60:.0f} minutes on {soak.cpus} "
         f"processors, with seed {soak.seed}, at commit {soak.commit.rstrip('+')}"
-        f"{' with changes that were not committed' if soak.commit.endswith('+') else ''}."
+        f"{' with changes that were not committed' if soak.commit.endswith('+') else ''}"
+        f"{f'; of the tests, those that `{soak.selection}` selects' if soak.selection else ''}."
     )
 
 

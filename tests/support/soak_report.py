@@ -35,6 +35,10 @@ class SoakedFile(BaseModel):
     seconds: float = 0.0
     figures: dict[str, int | float | str] = Field(default_factory=dict)
 
+    def with_time(self, seconds: float) -> "SoakedFile":
+        """The file with so much more time, in which something was set up."""
+        return self.model_copy(update={"seconds": round(self.seconds + seconds, 1)})
+
     def with_test(self, report: pytest.TestReport) -> "SoakedFile":
         """The file with one more test."""
         figures = {name.replace("_", " "): _figure(value) for name, value in report.user_properties}
@@ -59,6 +63,8 @@ class SoakReport(BaseModel):
     seed: int
     cpus: int
     finished: bool
+    selection: str = ""
+    """What was asked for, when it was not everything (`-k`)."""
     promises: dict[int, dict[str, SoakedFile]]
 
     def held(self, promise: int) -> bool:
@@ -70,8 +76,9 @@ class SoakReport(BaseModel):
 class SoakRecorder:
     """Gathers the reports of a session, of all its workers, and writes them down."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, selection: str) -> None:
         self._file = file
+        self._selection = selection
         self._begun = datetime.now(UTC).replace(microsecond=0)
         self._since = time.monotonic()
         self._commit = _commit()
@@ -80,10 +87,14 @@ class SoakRecorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test's call counts, and its set-up or its end when that fails."""
         named = _PROMISE.findall(report.nodeid.partition("[")[0])
-        if not named or (report.when != "call" and report.passed):
+        if not named:
             return
         files, name = self._promises[int(named[-1])], Path(report.location[0]).name
-        files[name] = files.get(name, SoakedFile()).with_test(report)
+        file = files.get(name, SoakedFile())
+        if report.when != "call" and report.passed:
+            files[name] = file.with_time(report.duration)
+            return
+        files[name] = file.with_test(report)
         self._write(finished=False)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -102,6 +113,7 @@ class SoakRecorder:
             seed=SEED,
             cpus=cpu_count() or 1,
             finished=finished,
+            selection=self._selection,
             promises=dict(sorted(self._promises.items())),
         )
         self._file.parent.mkdir(exist_ok=True)
@@ -113,7 +125,7 @@ class SoakRecorder:
 def pytest_configure(config: pytest.Config) -> None:
     """pytest's hook: one recorder, in the process that hears of every worker's tests."""
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(SoakRecorder(REPORT))
+        config.pluginmanager.register(SoakRecorder(REPORT, config.option.keyword))
 
 
 def _figure(value: object) -> int | float | str:

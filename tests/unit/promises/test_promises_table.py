@@ -10,11 +10,11 @@ from tests.support.soak_report import SoakedFile, SoakReport
 PROMISES = """
 [[promise]]
 number = 1
-text = "It holds"
+text = "It is"
 state = "in part"
 evidence = '''
 `tests/promises/test_p01_it_holds.py`
-(a | b)'''
+(a|b)'''
 
 [[promise]]
 number = 2
@@ -23,7 +23,7 @@ state = "later"
 """
 
 
-def soak(*failed: str, commit: str = "abc") -> SoakReport:
+def soak(*failed: str, commit: str = "abc", selection: str = "") -> SoakReport:
     file = SoakedFile(passed=1, failed=failed, seconds=1.0, figures={"kills": 1500, "lost": 0})
     return SoakReport(
         commit=commit,
@@ -32,6 +32,7 @@ def soak(*failed: str, commit: str = "abc") -> SoakReport:
         seed=7,
         cpus=2,
         finished=True,
+        selection=selection,
         promises={1: {"test_p01_it_holds.py": file}},
     )
 
@@ -39,7 +40,7 @@ def soak(*failed: str, commit: str = "abc") -> SoakReport:
 def test_a_row_says_promise_state_evidence_and_what_the_last_soak_showed() -> None:
     lines = table(read_promises(PROMISES), soak()).splitlines()
     assert lines[2:4] == [
-        "| 1 | It holds | in part: `tests/promises/test_p01_it_holds.py` (a \\| b) | held: 1,500 kills, 0 lost |",
+        "| 1 | It is | in part: `tests/promises/test_p01_it_holds.py` (a\\|b) | held in 1 test: 1,500 kills, 0 lost |",
         "| 2 | It will hold | later |  |",
     ]
     assert lines[-1] == (
@@ -51,6 +52,11 @@ def test_a_promise_that_a_soak_broke_is_said_loudly() -> None:
     made = table(read_promises(PROMISES), soak("test_it", commit="abc+"))
     assert "| **NOT HELD**: `test_p01_it_holds.py::test_it` |" in made
     assert made.endswith("at commit abc with changes that were not committed.")
+
+
+def test_a_soak_of_some_tests_says_of_which() -> None:
+    made = table(read_promises(PROMISES), soak(selection="p01 or p02"))
+    assert made.endswith("at commit abc; of the tests, those that `p01 or p02` selects.")
 
 
 def test_without_a_soak_it_says_so() -> None:
