@@ -1,4 +1,5 @@
-# Everything a newcomer types. Each target sets up the environment first; nothing is installed outside .venv/.
+# Everything a newcomer types. Each target sets up the environment first; nothing is installed outside .venv/, but for
+# the programs that tests run (system-packages).
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,7 +11,7 @@ TEST_WORKERS ?= 4
 SEED   ?= 1
 KILLS  ?= 500
 
-.PHONY: setup demo test check docs bench soak readme fuzz lock format clean
+.PHONY: setup system-packages demo test check docs bench soak readme fuzz lock format clean
 
 setup: $(STAMP)
 
@@ -30,10 +31,15 @@ $(STAMP): $(INPUTS)
 	@$(BIN)/python -m compileall -q $(MEMBERS:%=%/src)
 	@touch $@
 
+# PostgreSQL's server, nginx and systemd-analyze, which some tests run. See the file for what is done unasked.
+system-packages:
+	@sh tests/system-packages.sh
+
 demo: setup
 	@$(BIN)/python -m deploy.demo.run $(if $(KEEP),--keep)
 
 test: setup
+	@sh tests/system-packages.sh --unasked
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup
