@@ -16,6 +16,7 @@ from tacita_sdk.verify import open_log, verify_audit
 from tests.support.lying_broker import lying
 from tests.support.match_federation import IBANS, Member, Send, loaded_federation
 from tests.support.match_steps import hold_engine_frames, receipts_of, rows, state_of
+from tests.support.postgresql import Databases, PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -27,8 +28,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def test_a_match_finds_what_both_hold_and_leaves_a_verifiable_record(tmp_path: Path) -> None:
-    async with loaded_federation(tmp_path) as federation:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Databases | None:
+    """A PostgreSQL database for each, or None for files."""
+    if request.param == "sqlite":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    return Databases(*(server.database() for _ in range(3)))
+
+
+async def test_a_match_finds_what_both_hold_and_leaves_a_verifiable_record(
+    tmp_path: Path, databases: Databases | None
+) -> None:
+    async with loaded_federation(tmp_path, databases=databases) as federation:
         bank, ngo = federation.bank, federation.ngo
         match = await federation.order()
         asked, answered = await bank.ended(match), await ngo.ended(match)

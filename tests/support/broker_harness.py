@@ -1,4 +1,4 @@
-"""A broker in this process: real app over an in-process transport, real SQLite, real files, two real witnesses.
+"""A broker in this process: real app over an in-process transport, real database, real files, two real witnesses.
 
     async with broker_at(tmp_path) as harness:
         bank = await harness.partner("first-bank", PartnerKind.BANK)
@@ -11,7 +11,6 @@ what runs in production. `harness.restart()` stops the broker as a crash would a
 """
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -21,12 +20,14 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import httpx2
+from sqlalchemy import create_engine, func, inspect, select, table
 
 from tacita_broker.administration import issue_trust
 from tacita_broker.app import create_app
 from tacita_broker.directory import BrokerDirectory, BrokerKeys, NewBroker, migrate
 from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.services import Running, Services, build
+from tacita_broker.storage import parse_url
 from tacita_policies.decision import NOTHING, Decision, Entrypoint, Permission
 from tacita_policies.questions import DiscoverInput, MatchInput, PermitInput
 from tacita_protocol.api import EnrolRequest, WitnessNext, parse_body
@@ -164,7 +165,15 @@ class HarnessWitness:
 class BrokerHarness:
     """A running broker with what a test needs around it."""
 
-    def __init__(self, root: Path, clock: HostClock, policy: ScriptedPolicy, changes: dict[str, object]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: HostClock,
+        policy: ScriptedPolicy,
+        changes: dict[str, object],
+        database: str | None = None,
+    ) -> None:
+        self.database = database
         self.directory = BrokerDirectory(root / "broker")
         self.clock = clock
         self.policy = policy
@@ -278,24 +287,39 @@ class BrokerHarness:
 
     def row_counts(self, *ignored: str) -> dict[str, int]:
         """How many rows each table has: what a refused request must not change. Witnesses' work is left out."""
-        connection = sqlite3.connect(f"file:{self.directory.path / 'broker.db'}?mode=ro", uri=True)
+        engine = create_engine(parse_url(self.services.settings.database).set(drivername=self._driver))
         try:
-            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            names = [name for name in names if name not in (*WITNESSED, *ignored)]
-            return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
+            with engine.connect() as connection:
+                names = [name for name in inspect(connection).get_table_names() if name not in (*WITNESSED, *ignored)]
+                counted = {name: select(func.count()).select_from(table(name)) for name in names}
+                return {name: connection.execute(count).scalar_one() for name, count in counted.items()}
         finally:
-            connection.close()
+            engine.dispose()
+
+    @property
+    def _driver(self) -> str:
+        """Of the same database, for reading it from outside."""
+        return "sqlite" if self.database is None else "postgresql+psycopg"
 
 
 @asynccontextmanager
 async def broker_at(
-    root: Path, *, policy: ScriptedPolicy | None = None, clock: HostClock | None = None, **changes: object
+    root: Path,
+    *,
+    policy: ScriptedPolicy | None = None,
+    clock: HostClock | None = None,
+    database: str | None = None,
+    **changes: object,
 ) -> AsyncIterator[BrokerHarness]:
-    """Make a broker below `root` and run it. `changes` go into its settings, as `config.Settings` names them."""
-    harness = BrokerHarness(root, clock or HostClock(), policy or ScriptedPolicy(), {**FAST, **changes})
+    """Make a broker below `root` and run it. `changes` go into its settings, as `config.Settings` names them.
+
+    `database` is the address of a PostgreSQL database; without one it is a file.
+    """
+    harness = BrokerHarness(root, clock or HostClock(), policy or ScriptedPolicy(), {**FAST, **changes}, database)
     harness.directory.path.mkdir()
-    (harness.directory.path / "broker.db").write_bytes(await _empty_database())
-    new = NewBroker("test-broker", "Test broker", "127.0.0.1", 8440, (AUTHORITY,), None)
+    if database is None:
+        (harness.directory.path / "broker.db").write_bytes(await _empty_database())
+    new = NewBroker("test-broker", "Test broker", "127.0.0.1", 8440, (AUTHORITY,), database)
     await harness.directory.create(new, PASSPHRASE)
     await harness.start()
     try:

@@ -117,9 +117,9 @@ class FaultyFiles:
 class LogBench:
     """A log in a directory, with as many sequencers one after the other as a test wants."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, url: str | None = None) -> None:
         self.root = root
-        self.url = f"sqlite:///{root / 'broker.db'}"
+        self.url = url or f"sqlite:///{root / 'broker.db'}"
         self.database = Database(self.url)
         self.files = LogFiles(root / "log")
         self.store = LogStore(self.database)
@@ -169,10 +169,11 @@ class LogBench:
 
 
 @asynccontextmanager
-async def log_bench(root: Path, template: Path) -> AsyncIterator[LogBench]:
-    """A bench with the empty log; `template` is a database with the schema."""
-    shutil.copy(template, root / "broker.db")
-    bench = LogBench(root)
+async def log_bench(root: Path, template: Path | str) -> AsyncIterator[LogBench]:
+    """A bench with the empty log; `template` is a file with the schema, or the address of a database with it."""
+    if isinstance(template, Path):
+        shutil.copy(template, root / "broker.db")
+    bench = LogBench(root, template if isinstance(template, str) else None)
     await bench.create()
     try:
         yield bench

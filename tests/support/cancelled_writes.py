@@ -1,7 +1,7 @@
 """Writers that are cancelled at every point of a transaction, by a task that is remembered with its traceback."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import product
 
 TURNS = 60
@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 5.0
 """Less than a writer waits for SQLite's own lock."""
 
 
-async def cancel_at_every_point(write: Callable[[], Awaitable[None]]) -> int:
+async def cancel_at_every_point(write: Callable[[], Awaitable[None]], *, pauses: Sequence[float] = PAUSES) -> int:
     """Cancels `write` at one point after another, and writes again at once; how many were cut off.
 
     The exception of each is kept while the next one writes, as a task does that writes down how it ended.
@@ -21,7 +21,7 @@ async def cancel_at_every_point(write: Callable[[], Awaitable[None]]) -> int:
         TimeoutError: a writer that was cancelled holds the lock of the database still.
     """
     cut = 0
-    for turns, pause in product(range(TURNS), PAUSES):
+    for turns, pause in product(range(TURNS), pauses):
         writing = asyncio.ensure_future(write())
         for _ in range(turns):
             await asyncio.sleep(0)

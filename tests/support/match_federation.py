@@ -45,6 +45,7 @@ from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDr
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
 from tests.support.lighter_process import cheap_key_files
+from tests.support.postgresql import Databases
 from tests.support.shipped_policies import BUSY_MACHINE
 
 BUNDLE = Bundle.load()
@@ -96,6 +97,7 @@ class Member:
     clock: Clock = system_clock
     decision_point: DecisionPoint | None = None
     """One that is shared with other nodes; without it the node starts its own."""
+    database: str | None = None
     services: NodeServices | None = None
     stopping: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -119,7 +121,7 @@ class Member:
         self.services = await stack.enter_async_context(
             open_services(
                 self.directory,
-                Settings(workers=1),
+                Settings(workers=1, database=self.database),
                 self.identity,
                 clock=self.clock,
                 transport=self.line,
@@ -219,13 +221,13 @@ class MatchFederation:
 
 @asynccontextmanager
 async def loaded_federation(
-    root: Path, *, agreed: bool = True, published: bool = False, **limits: int
+    root: Path, *, agreed: bool = True, published: bool = False, databases: Databases | None = None, **limits: int
 ) -> AsyncIterator[MatchFederation]:
     """Bank and NGO hold four accounts each, two of them in common; with `agreed`, they have an agreement.
 
     The bank's own set may be tested by the owner only if it is `published`.
     """
-    async with match_federation(root, **limits) as federation:
+    async with match_federation(root, databases=databases, **limits) as federation:
         await federation.bank.load("book", Kind.ACCOUNT, IBANS[:4], publish=published)
         await federation.ngo.load("accounts", Kind.ACCOUNT, IBANS[2:])
         if agreed:
@@ -234,15 +236,19 @@ async def loaded_federation(
 
 
 @asynccontextmanager
-async def match_federation(root: Path, **limits: int) -> AsyncIterator[MatchFederation]:
+async def match_federation(
+    root: Path, *, databases: Databases | None = None, **limits: int
+) -> AsyncIterator[MatchFederation]:
     """Everything under `root`, enrolled, approved, with an installed trust file and both nodes running.
 
-    `limits` are settings of the broker.
+    `databases` are PostgreSQL's addresses, for files without them; `limits` are settings of the broker.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(cheap_key_files())
         directory = BrokerDirectory(root / "broker")
-        new = NewBroker("hub", "Hub", "127.0.0.1", 8440, ("broker.test:8440",), None)
+        new = NewBroker(
+            "hub", "Hub", "127.0.0.1", 8440, ("broker.test:8440",), None if databases is None else databases.broker
+        )
         settings = await directory.create(new, PASSPHRASE)
         settings = settings.model_copy(update={"denial_closing_mean_seconds": 0.2, "abort_grace_seconds": 1, **limits})
         keys = directory.keys(PASSPHRASE)
@@ -253,6 +259,7 @@ async def match_federation(root: Path, **limits: int) -> AsyncIterator[MatchFede
         bank = await _enrolled(root / "bank", broker, transport, BANK, PartnerKind.BANK)
         ngo = await _enrolled(root / "ngo", broker, transport, NGO, PartnerKind.NGO)
         await _trust(root, broker, transport, (bank, ngo), stack)
+        bank.database, ngo.database = (databases.bank, databases.ngo) if databases else (None, None)
         for member in (bank, ngo):
             await member.start()
             stack.push_async_callback(member.stop)

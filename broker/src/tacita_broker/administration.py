@@ -30,6 +30,7 @@ async def opened(path: Path) -> AsyncIterator[tuple[Settings, Database]]:
     settings = BrokerDirectory(path).settings()
     database = Database(settings.database)
     try:
+        await database.check()
         yield settings, database
     finally:
         await database.close()

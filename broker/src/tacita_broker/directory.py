@@ -2,7 +2,7 @@
 
 config.toml    settings, all public
 keys.sealed    signing seed, log seed, token key, under a passphrase
-broker.db      database
+broker.db      database, unless it is elsewhere
 blobs/         frames of open matches
 log/           the published log: checkpoint and tiles
 trust.policy   the federation's trust file, once issued
@@ -116,7 +116,8 @@ class BrokerDirectory:
         )
         for folder in (self.path, self.blobs, self.log):
             make_directory_durably(folder, mode=0o700)
-        _make_private(database_file(url))
+        if (file := database_file(url)) is not None:
+            _make_private(file)
         await migrate(url)
         database = Database(url)
         try:

@@ -20,7 +20,7 @@ from tacita_broker.inbox.service import InboxService
 from tacita_broker.lifecycle.listing import RevocationListing
 from tacita_broker.lifecycle.revocations import Revocations
 from tacita_broker.lifecycle.rotations import Rotations
-from tacita_broker.log.lease import Lease
+from tacita_broker.log.lease import Lease, lease_of
 from tacita_broker.log.service import LogService
 from tacita_broker.matches.admission import Admission
 from tacita_broker.matches.closing import Closing
@@ -32,10 +32,13 @@ from tacita_broker.observability import events
 from tacita_broker.partners.enrolment import Enrolment
 from tacita_broker.partners.service import PartnerService
 from tacita_broker.relay.service import RelayService
-from tacita_broker.storage import Database, database_file
+from tacita_broker.storage import Database
 from tacita_policies.decision import DecisionPoint
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.tlog.note import NoteSigner
+
+LEASE_SECONDS = 1.0
+"""Between two looks at whether the lease is still held."""
 
 STOP_SECONDS = 5.0
 """How long the background loops may take to end their present step."""
@@ -115,7 +118,7 @@ def build(
         matches=MatchService(database, admission, intake, bell),
         keeper=Keeper(database, decisions, closing, log, relay, inbox, settings, key.verify_key, clock, bell),
         decision_point=point,
-        lease=Lease(database_file(settings.database)),
+        lease=lease_of(settings.database),
         rates=Rates(settings, time.monotonic),
     )
 
@@ -133,7 +136,7 @@ class Running:
 
     async def __aenter__(self) -> Self:
         services = self._services
-        services.lease.__enter__()
+        await services.lease.take()
         try:
             async with asyncio.TaskGroup() as starting:  # together, because each takes its time
                 starting.create_task(services.decision_point.start())
@@ -148,6 +151,7 @@ class Running:
             ("log", services.log.run()),
             ("decisions", services.keeper.run_decisions()),
             ("matches", services.keeper.run()),
+            ("lease", _keep(services.lease, services.bell)),
         )
         for name, work in loops:
             task = asyncio.create_task(work, name=name)
@@ -167,7 +171,7 @@ class Running:
     async def _close(self) -> None:
         await self._services.decision_point.close()
         await self._services.database.close()
-        self._services.lease.__exit__(None, None, None)
+        await self._services.lease.release()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -179,3 +183,11 @@ class Running:
         self.failure = error
         self.failed.set()
         self._services.bell.stop()
+
+
+async def _keep(lease: Lease, bell: Bell) -> None:
+    """Look at the lease until the bell stops: a broker without it does nothing more. Raises `LeaseLost`."""
+    while not bell.stopping:
+        with bell.listen() as listener:
+            await listener.heard(LEASE_SECONDS)
+        await lease.check()

@@ -1,10 +1,10 @@
-"""The broker's database: two engines on one SQLite file, and the schema's version.
+"""The broker's database: an SQLite file or a PostgreSQL database (`postgresql.py`), and the schema's version.
 
-Writers take the lock at BEGIN (`BEGIN IMMEDIATE`): a deferred transaction that turns into a writer fails with "locked"
-under load. One connection writes, and writers of this process queue for it at a lock before the pool: one that is
-cancelled while it opens the connection would leave those that wait in the pool there until they time out. Other
-processes (the commands of an administrator) wait on SQLite's own lock. Readers have their own connections, which cannot
-write.
+There is one writer at a time. On SQLite it takes the lock at BEGIN (`BEGIN IMMEDIATE`): a deferred transaction that
+turns into a writer fails with "locked" under load. One connection writes, and writers of this process queue for it at a
+lock before the pool: one that is cancelled while it opens the connection would leave those that wait in the pool there
+until they time out. Other processes (the commands of an administrator) wait on the database's own lock. Readers have
+their own connections, which cannot write.
 """
 
 import asyncio
@@ -13,15 +13,29 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
-from sqlalchemy import URL, Connection, MetaData, event, make_url, text
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Connection,
+    Integer,
+    MetaData,
+    Text,
+    column,
+    event,
+    inspect,
+    make_url,
+    select,
+    table,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from tacita_broker import postgresql
 from tacita_broker.errors import ConfigurationRefused
 
 SCHEMA_HEAD: Final = "0003"
@@ -30,11 +44,14 @@ BUSY_MILLISECONDS: Final = 10_000
 """How long a writer waits for another process's transaction."""
 READERS: Final = 4
 """Connections that read."""
+WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""A whole number. SQLite's have 64 bits under any name, and only an INTEGER counts up by itself."""
 
 
 class Base(DeclarativeBase):
     """Base of all tables of the broker."""
 
+    type_annotation_map: ClassVar = {int: WHOLE}
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -49,9 +66,12 @@ class Database:
     """Sessions for reading and for writing. Nothing is held open between calls but pooled connections."""
 
     def __init__(self, url: str) -> None:
-        parsed = parse_url(url)
-        self._writer = _engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, connections=1)
-        self._reader = _engine(parsed, begin="BEGIN", query_only=True, connections=READERS)
+        self._address = parsed = parse_url(url)
+        if is_sqlite(parsed):
+            self._writer = _engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, connections=1)
+            self._reader = _engine(parsed, begin="BEGIN", query_only=True, connections=READERS)
+        else:
+            self._writer, self._reader = postgresql.writer(parsed), postgresql.readers(parsed, READERS)
         self._writes = asyncio.Lock()
 
     @asynccontextmanager
@@ -69,18 +89,37 @@ class Database:
         async with AsyncSession(self._reader, expire_on_commit=False) as session, session.begin():
             yield session
 
+    async def check(self) -> None:
+        """Raises `ConfigurationRefused` when the database is on a server that cannot be used, or is not good enough."""
+        if not is_sqlite(self._address):
+            await postgresql.check_server(self._reader, self._address)
+
     async def revision(self) -> str | None:
-        """The schema's revision; None for a database without one."""
-        try:
-            async with self.read() as session:
-                return (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
-        except OperationalError:
-            return None
+        """The schema's revision; None for a database that is empty.
+
+        Raises `ConfigurationRefused` when the server cannot be used, or the database holds something else.
+        """
+        await self.check()
+        async with self.read() as session:
+            connection = await session.connection()
+            tables = set(await connection.run_sync(lambda opened: inspect(opened).get_table_names()))
+            revision: str | None = None
+            if _VERSIONS in tables:
+                revision = await session.scalar(select(_REVISION))
+        if (revision is None and tables - {_VERSIONS}) or (revision is not None and _OWN not in tables):
+            raise ConfigurationRefused("the database is not a broker's: give the broker one of its own")
+        return revision
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+_VERSIONS: Final = "alembic_version"
+_REVISION: Final = table(_VERSIONS, column("version_num", Text)).c.version_num
+_OWN: Final = "log_head"
+"""A table that a broker has and a node has not."""
 
 
 def parse_url(url: str) -> URL:
@@ -89,16 +128,26 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError:
         raise ConfigurationRefused("the database must be given as an SQLAlchemy URL, as sqlite:////path/file") from None
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationRefused("this version keeps its database in SQLite only")
+    if parsed.drivername == "postgresql":
+        return postgresql.check_address(parsed)
+    if parsed.drivername != "sqlite":
+        raise ConfigurationRefused(
+            "the database must be SQLite (sqlite:////path/file) or PostgreSQL (postgresql://...)"
+        )
     if parsed.database in (None, "", ":memory:"):
         raise ConfigurationRefused("the database must be a file")
     return parsed.set(drivername="sqlite+aiosqlite")
 
 
-def database_file(url: str) -> Path:
-    """The file that a database URL names."""
-    return Path(str(parse_url(url).database))
+def is_sqlite(address: URL) -> bool:
+    """Whether the database is a file on this machine."""
+    return address.get_backend_name() == "sqlite"
+
+
+def database_file(url: str) -> Path | None:
+    """The file that a database URL names; None when it is not a file."""
+    address = parse_url(url)
+    return Path(str(address.database)) if is_sqlite(address) else None
 
 
 def _engine(url: URL, *, begin: str, query_only: bool, connections: int) -> AsyncEngine:

@@ -58,6 +58,9 @@ def init(
     legal_entity: Annotated[str | None, typer.Option(help="The legal person's name; --name when not given.")] = None,
     contact: Annotated[str | None, typer.Option(help="How partners reach a person.")] = None,
     port: Annotated[int, typer.Option(help="Port of the local API.", min=1, max=65_535)] = DEFAULT_PORT,
+    database: Annotated[
+        str | None, typer.Option(help="postgresql://user@host/database, without a password; a file in DIR by default.")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -72,6 +75,8 @@ def init(
 
     from tacita_node.answers import Applied
     from tacita_node.enrolment import Application, slug
+    from tacita_node.postgresql import DatabaseRefused
+    from tacita_node.storage import check_new
     from tacita_protocol.statements.vocabulary import PartnerKind
 
     try:
@@ -83,9 +88,14 @@ def init(
             legal_entity=legal_entity or name,
             contact=contact or "not given",
             port=port,
+            database=database,
         )
     except ValueError:
         fail(f"--kind is one of: {', '.join(PartnerKind)}")
+    try:
+        check_new(database)
+    except DatabaseRefused as error:
+        fail(str(error))
     passphrase = _passphrase(passphrase_file, new=True)
     try:
         identity = asyncio.run(_enrol(NodeDirectory(directory), application, broker, invite, passphrase))
@@ -111,6 +121,7 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
     import uvloop
 
     from tacita_node import logs
+    from tacita_node.postgresql import DatabaseRefused, RunsElsewhere
     from tacita_node.run import CannotRun, listening, only_one, run_node
     from tacita_policies.source import PolicyRefused
 
@@ -122,7 +133,7 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
             logs.configure()
             identity = _rotated(node, settings, passphrase) if node.rotation.exists() else _identity(node, passphrase)
             told_to_stop = uvloop.run(run_node(node, settings, identity, listener))
-    except (CannotRun, PolicyRefused) as error:
+    except (CannotRun, PolicyRefused, DatabaseRefused, RunsElsewhere) as error:
         fail(str(error))
     if not told_to_stop:
         raise typer.Exit(DEFECT)
@@ -229,12 +240,13 @@ def _rotated(node: NodeDirectory, settings: "Settings", passphrase: bytes, *, be
     from tacita_node.clock import system_clock
     from tacita_node.identity import IdentityBroken
     from tacita_node.lifecycle.rotation import Rotation, RotationRefused
+    from tacita_node.postgresql import DatabaseRefused
     from tacita_sdk.errors import SdkError
 
     rotation = Rotation(node, settings, passphrase, clock=system_clock)
     try:
         return asyncio.run(rotation.rotate() if begin else rotation.finish())
-    except (RotationRefused, IdentityBroken) as error:
+    except (RotationRefused, IdentityBroken, DatabaseRefused) as error:
         fail(str(error))
     except SdkError as error:
         begun = "the keys are being replaced" if node.rotation.exists() else "nothing was changed"

@@ -11,7 +11,7 @@ A node's directory::
     trust.policy    the federation's trust file, once it is issued
     policies/       own policies, stricter than the packaged ones (optional)
     witness/        what this node cosigned last, as a witness of the log
-    node.db         the database
+    node.db         the database, unless it is elsewhere
     node.lock       held by the process that runs the node
     blobs/          encrypted source files, epochs, frames, results
 """
@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65_535, description="its port")
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="further names by which the local API may be called (Host header, without a port)"
+    )
+    database: str | None = Field(
+        default=None, description="PostgreSQL's address, postgresql://user@host/database; node.db when it is not given"
     )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="worker processes")
     limits: Limits = Limits()

@@ -44,6 +44,7 @@ class Application:
     legal_entity: str
     contact: str
     port: int = DEFAULT_PORT
+    database: str | None = None
     workers: int | None = None
     register: str | None = field(default=None)
     number: str | None = field(default=None)
@@ -157,8 +158,10 @@ def _card_body(application: Application, keys: NodeKeys, *, issued: int) -> Part
 
 
 def _config(application: Application) -> str:
+    # An address without quotes, spaces or control characters: `storage.check_new` has looked at it.
+    database = "" if application.database is None else f'database = "{application.database}"\n'
     workers = "" if application.workers is None else f"workers = {application.workers}\n"
     return f"""# Settings of this node. Each may be overridden by an environment variable TACITA_NODE_<NAME>.
 host = "127.0.0.1"
 port = {application.port}
-{workers}"""
+{database}{workers}"""

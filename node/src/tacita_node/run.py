@@ -1,11 +1,16 @@
 """Running an initialised node in this process, until it is told to stop."""
 
+import asyncio
 import fcntl
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
+from functools import partial
+
+from sqlalchemy.engine import URL
 
 from tacita_node.app import serve
+from tacita_node.background import Background
 from tacita_node.broker_link.inbox import run_inbox
 from tacita_node.broker_link.witness import run_witness
 from tacita_node.clock import system_clock
@@ -13,7 +18,9 @@ from tacita_node.config import NodeDirectory, Settings
 from tacita_node.identity import Identity
 from tacita_node.lifecycle.delivery import run_delivery
 from tacita_node.matching.jobs import run_jobs
-from tacita_node.services import open_services
+from tacita_node.postgresql import LEASE_SECONDS, AdvisoryLease
+from tacita_node.services import NodeServices, open_services
+from tacita_node.storage import place_of
 
 TASKS = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs, "delivery": run_delivery}
 
@@ -49,6 +56,26 @@ def only_one(directory: NodeDirectory) -> Iterator[None]:
 
 
 async def run_node(directory: NodeDirectory, settings: Settings, identity: Identity, listener: socket.socket) -> bool:
-    """Runs the node. True when a signal ended it, False when it stopped itself because a background task failed."""
-    async with open_services(directory, settings, identity, clock=system_clock) as services:
-        return await serve(services, listener, TASKS)
+    """Runs the node. True when a signal ended it, False when it stopped itself because a background task failed.
+
+    Raises `DatabaseRefused` or `RunsElsewhere` when it cannot start.
+    """
+    place = place_of(settings.database, directory.database)
+    async with AsyncExitStack() as stack:
+        tasks: dict[str, Background] = {**TASKS}
+        if isinstance(place, URL):  # the directory's lock does not hold off a copy of the directory
+            lease = AdvisoryLease(place)
+            stack.push_async_callback(lease.release)
+            await lease.take()
+            tasks["lease"] = partial(_keep, lease)
+        services = await stack.enter_async_context(open_services(directory, settings, identity, clock=system_clock))
+        return await serve(services, listener, tasks)
+
+
+async def _keep(lease: AdvisoryLease, services: NodeServices, stop: asyncio.Event) -> None:
+    """Look at the lease until the node stops: without it, it does nothing more. Raises `RunsElsewhere`."""
+    del services
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LEASE_SECONDS)
+        await lease.check()

@@ -25,7 +25,7 @@ from tacita_node.lifecycle.delivery import Delivery
 from tacita_node.lifecycle.past import past_cards
 from tacita_node.lifecycle.revocations import RevocationService
 from tacita_node.matching.pool import WorkerPool
-from tacita_node.storage import Database, migrate
+from tacita_node.storage import Database, migrate, place_of
 from tacita_node.trust import InstalledTrust
 from tacita_node.workers import Workers
 from tacita_policies.bundle import Bundle
@@ -109,9 +109,10 @@ async def open_services(
         decision_point: the node's policy; None for the packaged bundle in a process of its own.
         workers: who computes; None for a pool of processes.
     """
-    await asyncio.to_thread(migrate, directory.database)
+    place = place_of(settings.database, directory.database)
+    await asyncio.to_thread(migrate, place)
     async with AsyncExitStack() as stack:
-        database = Database(directory.database)
+        database = Database(place)
         stack.push_async_callback(database.close)
         client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=False))
         if workers is None:

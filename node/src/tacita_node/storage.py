@@ -1,28 +1,34 @@
-"""The node's database: one SQLite file, one writer, any number of readers.
+"""The node's database, an SQLite file or a PostgreSQL database: one writer, any number of readers.
 
-Every table of every feature registers on `Base.metadata`; `migrations/` holds what brings a file to that shape.
+Every table of every feature registers on `Base.metadata`; `migrations/` holds what brings a database to that shape.
 
-- Writers open with BEGIN IMMEDIATE on an engine of their own with a single connection: a deferred transaction that
-  turns into a writer late fails with "database is locked" under load, and two writers in one process would only wait
-  for each other. They queue at a lock before the pool: one that is cancelled while it opens the connection would leave
-  those that wait in the pool there until they time out.
-- `synchronous=FULL` and WAL: a commit that returned survives a power cut.
+- On SQLite, writers open with BEGIN IMMEDIATE on an engine of their own with a single connection: a deferred
+  transaction that turns into a writer late fails with "database is locked" under load, and two writers in one process
+  would only wait for each other. They queue at a lock before the pool: one that is cancelled while it opens the
+  connection would leave those that wait in the pool there until they time out.
+- `synchronous=FULL` and WAL: a commit that returned survives a power cut. For PostgreSQL see `postgresql.py`.
 - `hide_parameters`: an error of the database never shows a value.
 """
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
-from sqlalchemy import Engine, MetaData, create_engine, event
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import BigInteger, Engine, Integer, MetaData, Text, column, create_engine, event, inspect, select, table
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from tacita_node import postgresql
+from tacita_node.postgresql import DatabaseRefused
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process (the command line issuing a token) before it gives up."""
@@ -39,8 +45,22 @@ HEAD = "0004"
 """The newest migration. A file that says this needs no migrating, so that Alembic need not even be imported."""
 
 
+WHOLE = BigInteger().with_variant(Integer(), "sqlite")
+"""A whole number. SQLite's have 64 bits under any name, and only an INTEGER counts up by itself."""
+
+Place = Path | URL
+"""Where a database is: an SQLite file, or PostgreSQL's address as `postgresql.check_address` gives it."""
+
+_VERSIONS = "alembic_version"
+_REVISION = table(_VERSIONS, column("version_num", Text)).c.version_num
+_OWN = "custody_events"
+"""A table that a node has and a broker has not."""
+
+
 class Base(DeclarativeBase):
     """The parent of every table of the node."""
+
+    type_annotation_map: ClassVar = {int: WHOLE}
 
     metadata = MetaData(
         naming_convention={
@@ -57,14 +77,17 @@ class Database:
     """Sessions on one node's database. `close` gives back every connection.
 
     Args:
-        path: the SQLite file; `migrate` must have run on it.
+        place: `migrate` must have run on it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._writer = _engine(path, connections=1)
-        self._readers = _engine(path, connections=READERS)
-        _prepare(self._writer.sync_engine, begin="BEGIN IMMEDIATE", read_only=False)
-        _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
+    def __init__(self, place: Place) -> None:
+        if isinstance(place, URL):
+            self._writer, self._readers = postgresql.writer(place), postgresql.readers(place, READERS)
+        else:
+            self._writer = _engine(place, connections=1)
+            self._readers = _engine(place, connections=READERS)
+            _prepare(self._writer.sync_engine, begin="BEGIN IMMEDIATE", read_only=False)
+            _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self._reading = async_sessionmaker(self._readers, expire_on_commit=False)
         self._writes = asyncio.Lock()
@@ -107,31 +130,73 @@ class Database:
                 self._all_ended.set()
 
 
-def migrate(path: Path) -> None:
-    """Brings the database file to the newest shape, creating it when there is none. Blocks; run it before serving.
+def place_of(address: str | None, file: Path) -> Place:
+    """Where a node's database is, as its settings say. Raises `DatabaseRefused`."""
+    return file if address is None else postgresql.check_address(_postgresql(address))
 
-    Each revision is one transaction, so that a crash leaves nothing half done. Foreign keys are off meanwhile: a
-    table is changed by making it anew.
+
+_ADDRESS = re.compile(r"[!#-\[\]-~]{1,1000}")
+"""Nothing that a settings file would have to escape."""
+
+
+def _postgresql(address: str) -> URL:
+    with contextlib.suppress(ArgumentError):
+        parsed = make_url(address if _ADDRESS.fullmatch(address) else "")
+        if parsed.drivername == "postgresql":
+            return parsed
+    raise DatabaseRefused("the database's address must be postgresql://user@host/database; without one it is a file")
+
+
+def migrate(place: Place) -> None:
+    """Brings the database to the newest shape, making the file when there is none. Blocks; run it before serving.
+
+    Each revision is one transaction, so that a crash leaves nothing half done. Foreign keys are off meanwhile on
+    SQLite, where a table is changed by making it anew.
+
+    Raises:
+        DatabaseRefused: its server cannot be used, or it holds something else.
     """
-    if _revision(path) == HEAD:
+    if isinstance(place, Path):
+        if _revision_of_file(place) == HEAD:
+            return
+        engine = create_engine(URL.create("sqlite", database=str(place)), hide_parameters=True)
+        _prepare(engine, begin="BEGIN IMMEDIATE", read_only=False, foreign_keys=False)
+    else:
+        engine = postgresql.alone(place)
+        if _revision_on_server(engine, place) == HEAD:
+            return
+    try:
+        with engine.connect() as connection:
+            if isinstance(place, URL):
+                postgresql.lock_schema(connection)
+                connection.commit()
+            _upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+def check_new(address: str | None) -> None:
+    """Whether a new node may have this database. Raises `DatabaseRefused` unless it is empty, on a good server."""
+    if address is None:
         return
+    place = postgresql.check_address(_postgresql(address))
+    engine = postgresql.alone(place)
+    if _revision_on_server(engine, place) is not None:
+        raise DatabaseRefused("the database holds a node already: give the new node one of its own")
+
+
+def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
-    _prepare(engine, begin="BEGIN IMMEDIATE", read_only=False, foreign_keys=False)
-    try:
-        with engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        engine.dispose()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
-def _revision(path: Path) -> str | None:
+def _revision_of_file(path: Path) -> str | None:
     if not path.exists():
         return None
     connection = sqlite3.connect(path)
@@ -142,6 +207,16 @@ def _revision(path: Path) -> str | None:
     finally:
         connection.close()
     return None if row is None else str(row[0])
+
+
+def _revision_on_server(engine: Engine, address: URL) -> str | None:
+    """The revision; None for an empty database. Raises `DatabaseRefused`."""
+    with postgresql.checked(engine, address) as connection:
+        tables = set(inspect(connection).get_table_names())
+        revision: str | None = connection.scalar(select(_REVISION)) if _VERSIONS in tables else None
+    if (revision is None and tables - {_VERSIONS}) or (revision is not None and _OWN not in tables):
+        raise DatabaseRefused("the database is not a node's: give the node one of its own")
+    return revision
 
 
 def _engine(path: Path, *, connections: int) -> AsyncEngine:

@@ -15,9 +15,9 @@ from tests.support.broker_harness import DENY, PASSPHRASE, PATIENCE_SECONDS, Scr
 from tests.support.broker_match import event_types, federation, requested
 
 
-def test_a_restart_after_every_step_keeps_everything(tmp_path: Path) -> None:
+def test_a_restart_after_every_step_keeps_everything(tmp_path: Path, database: str | None) -> None:
     async def run() -> None:
-        async with broker_at(tmp_path) as harness:
+        async with broker_at(tmp_path, database=database) as harness:
             bank, ngo = await federation(harness)
             match = await requested(harness, bank, ngo)
             steps: list[Callable[[], Awaitable[object]]] = [
@@ -46,10 +46,10 @@ def test_a_restart_after_every_step_keeps_everything(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_denials_closing_survives_a_restart(tmp_path: Path) -> None:
+def test_a_denials_closing_survives_a_restart(tmp_path: Path, database: str | None) -> None:
     async def run() -> None:
         policy = ScriptedPolicy(DENY)
-        async with broker_at(tmp_path, policy=policy, denial_closing_mean_seconds=1e9) as harness:
+        async with broker_at(tmp_path, policy=policy, database=database, denial_closing_mean_seconds=1e9) as harness:
             bank, ngo = await federation(harness)
             match = await requested(harness, bank, ngo)
             await match.until(MatchState.DENIED)
@@ -60,9 +60,9 @@ def test_a_denials_closing_survives_a_restart(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_second_broker_on_the_same_database_does_not_start(tmp_path: Path) -> None:
+def test_a_second_broker_on_the_same_database_does_not_start(tmp_path: Path, database: str | None) -> None:
     async def run() -> None:
-        async with broker_at(tmp_path) as harness:
+        async with broker_at(tmp_path, database=database) as harness:
             await federation(harness)
             directory = harness.directory
             second = build(directory, directory.settings(), directory.keys(PASSPHRASE), ScriptedPolicy(), harness.clock)

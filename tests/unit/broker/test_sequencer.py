@@ -29,11 +29,20 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("before", [0, 254, 256])
+@pytest.mark.parametrize(("before", "where"), [(0, "template"), (254, "template"), (256, "template"), (0, "served")])
 @pytest.mark.parametrize(("operation", "number", "persisted", "recovered"), FAULTS)
 def test_a_crash_loses_no_entry_and_repeats_none(
-    tmp_path: Path, template: Path, before: int, operation: str, number: int, persisted: bool, recovered: int
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    before: int,
+    where: str,
+    operation: str,
+    number: int,
+    persisted: bool,
+    recovered: int,
 ) -> None:
+    template: Path | str = request.getfixturevalue(where)
+
     async def run() -> None:
         async with log_bench(tmp_path, template) as bench:
             await bench.grow_to(before)
@@ -53,9 +62,9 @@ def test_a_crash_loses_no_entry_and_repeats_none(
     asyncio.run(run())
 
 
-def test_recovery_may_crash_as_often_as_it_likes(tmp_path: Path, template: Path) -> None:
+def test_recovery_may_crash_as_often_as_it_likes(tmp_path: Path, either: Path | str) -> None:
     async def run() -> None:
-        async with log_bench(tmp_path, template) as bench:
+        async with log_bench(tmp_path, either) as bench:
             await bench.queue(*NEW)
             for fault in (
                 Fault("stage", 1, persisted=True),

@@ -1,8 +1,6 @@
 """Each signed request counts once."""
 
-from sqlalchemy import delete
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import delete, exists, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.access.tables import NonceRow
@@ -12,13 +10,10 @@ from tacita_protocol.crypto.httpsig import MAX_CLOCK_SKEW, VerifiedRequest
 
 async def use_nonce(session: AsyncSession, request: VerifiedRequest) -> None:
     """Remember a verified request inside the caller's transaction. Raises a 401 problem when it came before."""
-    statement = (
-        insert(NonceRow)
-        .values(keyid=request.keyid, nonce=request.nonce, expires=request.expires)
-        .on_conflict_do_nothing()
-    )
-    result = await session.execute(statement)
-    if not isinstance(result, CursorResult) or result.rowcount != 1:
+    known = exists().where(NonceRow.keyid == request.keyid, NonceRow.nonce == request.nonce)
+    row = select(literal(request.keyid), literal(request.nonce), literal(request.expires)).where(~known)
+    stored = insert(NonceRow).from_select(["keyid", "nonce", "expires"], row).returning(NonceRow.nonce)
+    if await session.scalar(stored) is None:
         raise ProblemError(401, "replayed", "This request was received before; sign it anew.")
 
 

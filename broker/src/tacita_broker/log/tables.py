@@ -5,6 +5,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tacita_broker.storage import Base
 
+_WAITING = text("position IS NULL")
+_UNPROVED = text("proof_size IS NULL")
 HEAD_ROW = 1
 """The id of the single row of `log_head`."""
 
@@ -14,8 +16,8 @@ class LogEntryRow(Base):
 
     __tablename__ = "log_entries"
     __table_args__ = (
-        Index("ix_log_entries_waiting", "id", sqlite_where=text("position IS NULL")),
-        Index("ix_log_entries_unproved", "position", sqlite_where=text("proof_size IS NULL")),
+        Index("ix_log_entries_waiting", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_log_entries_unproved", "position", sqlite_where=_UNPROVED, postgresql_where=_UNPROVED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

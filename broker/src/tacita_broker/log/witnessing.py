@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.config import Limits
@@ -71,7 +70,8 @@ class Witnessing:
                 return False
             new = _Pinned(head.size, head.note, self._clock(), None)
             async with self._database.write() as session:
-                await session.execute(insert(LogCheckpointRow).values(asdict(new)).on_conflict_do_nothing())
+                if await session.get(LogCheckpointRow, head.size) is None:
+                    session.add(LogCheckpointRow(**asdict(new)))
             self._newest = new
             return True
 

@@ -5,14 +5,22 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from tacita_broker.storage import Base
+from tacita_broker import postgresql
+from tacita_broker.storage import Base, is_sqlite
 
 
 def _run() -> None:
-    engine = create_engine(context.config.attributes["url"], poolclass=NullPool, hide_parameters=True)
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
+    address = context.config.attributes["url"]
+    engine = create_engine(address, poolclass=NullPool, hide_parameters=True)
+    if not is_sqlite(address):
+        postgresql.hide_values(engine)
+    else:
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
     with engine.connect() as connection:
+        if not is_sqlite(address):
+            postgresql.lock_schema(connection)
+            connection.commit()
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

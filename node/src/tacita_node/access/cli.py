@@ -90,20 +90,22 @@ def _line(token: "ListedToken") -> str:
 def _with_tokens(directory: Directory, work: "Callable[[Tokens], Awaitable[T]]") -> T:
     from tacita_node.access.tokens import Tokens, TooManyTokens
     from tacita_node.clock import system_clock
-    from tacita_node.storage import Database, migrate
+    from tacita_node.postgresql import DatabaseRefused
+    from tacita_node.storage import Database, migrate, place_of
 
     node = NodeDirectory(directory)
-    limit = settings_of(node).limits.tokens
+    settings = settings_of(node)
 
     async def run() -> T:
-        database = Database(node.database)
+        database = Database(place)
         try:
-            return await work(Tokens(database, clock=system_clock, limit=limit))
+            return await work(Tokens(database, clock=system_clock, limit=settings.limits.tokens))
         finally:
             await database.close()
 
-    migrate(node.database)
     try:
+        place = place_of(settings.database, node.database)
+        migrate(place)
         return asyncio.run(run())
-    except TooManyTokens as error:
+    except (TooManyTokens, DatabaseRefused) as error:
         fail(str(error))

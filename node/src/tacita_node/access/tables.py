@@ -1,6 +1,6 @@
 """Local API tokens, as hashes."""
 
-from sqlalchemy import Integer, String
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tacita_node.storage import Base
@@ -17,5 +17,5 @@ class ApiToken(Base):
     name: Mapped[str] = mapped_column(String(100))
     roles: Mapped[str] = mapped_column(String(64))
     """Separated by spaces."""
-    issued: Mapped[int] = mapped_column(Integer)
-    expires: Mapped[int] = mapped_column(Integer)
+    issued: Mapped[int]
+    expires: Mapped[int]

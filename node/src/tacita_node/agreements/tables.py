@@ -1,6 +1,6 @@
 """Confirmed partners and agreements."""
 
-from sqlalchemy import Integer, String, Text
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tacita_node.storage import Base
@@ -14,7 +14,7 @@ class ConfirmedPartner(Base):
     partner: Mapped[str] = mapped_column(String(63), primary_key=True)
     card: Mapped[str] = mapped_column(Text)
     digest: Mapped[str] = mapped_column(String(64))
-    confirmed: Mapped[int] = mapped_column(Integer)
+    confirmed: Mapped[int]
 
 
 class AgreementRow(Base):
@@ -32,4 +32,4 @@ class AgreementRow(Base):
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     envelope: Mapped[str] = mapped_column(Text)
     sent: Mapped[bool] = mapped_column()
-    changed: Mapped[int] = mapped_column(Integer)
+    changed: Mapped[int]

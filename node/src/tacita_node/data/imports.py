@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_node.blobs import BlobStore
@@ -205,7 +205,8 @@ class Importer:
         )
         session.add(row)
         await session.flush()
-        unless_known = sqlite_insert(RecordRow).on_conflict_do_nothing(index_elements=["dataset", "lookup"])
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        unless_known = dialect.insert(RecordRow).on_conflict_do_nothing(index_elements=["dataset", "lookup"])
         for start in range(0, len(sealed.records), INSERT_ROWS):
             await session.execute(unless_known, sealed.records[start : start + INSERT_ROWS])
         rejects = [{"source": source, "line": line, "reason": reason} for line, reason in sealed.rejects]

@@ -1,6 +1,6 @@
 """Tables of the node's own data. No column holds an identifier, a token or an unkeyed hash of one."""
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tacita_node.storage import Base
@@ -13,8 +13,8 @@ class DatasetRow(Base):
 
     name: Mapped[str] = mapped_column(String(63), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    revision: Mapped[int] = mapped_column(Integer, default=0)
-    created: Mapped[int] = mapped_column(Integer)
+    revision: Mapped[int] = mapped_column(default=0)
+    created: Mapped[int]
 
 
 class SourceRow(Base):
@@ -25,17 +25,17 @@ class SourceRow(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     dataset: Mapped[str] = mapped_column(ForeignKey("datasets.name"), index=True)
     blob: Mapped[str] = mapped_column(String(64))
-    bytes: Mapped[int] = mapped_column(Integer)
-    rows: Mapped[int] = mapped_column(Integer)
-    accepted: Mapped[int] = mapped_column(Integer)
-    duplicates: Mapped[int] = mapped_column(Integer)
-    rejected: Mapped[int] = mapped_column(Integer)
-    column: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int]
+    rows: Mapped[int]
+    accepted: Mapped[int]
+    duplicates: Mapped[int]
+    rejected: Mapped[int]
+    column: Mapped[int]
     """Number of the column that was read, from 0; its heading stays in the encrypted bytes."""
     delimiter: Mapped[str] = mapped_column(String(16))
     region: Mapped[str | None] = mapped_column(String(2))
     extractor: Mapped[str] = mapped_column(String(32))
-    imported: Mapped[int] = mapped_column(Integer)
+    imported: Mapped[int]
 
 
 class RecordRow(Base):
@@ -47,11 +47,11 @@ class RecordRow(Base):
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
     dataset: Mapped[str] = mapped_column(ForeignKey("datasets.name"))
     source: Mapped[str] = mapped_column(ForeignKey("sources.id"), index=True)
-    line: Mapped[int] = mapped_column(Integer)
-    version: Mapped[int] = mapped_column(Integer)
+    line: Mapped[int]
+    version: Mapped[int]
     lookup: Mapped[bytes] = mapped_column(LargeBinary(32))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
@@ -62,7 +62,7 @@ class RejectRow(Base):
     __tablename__ = "rejects"
 
     source: Mapped[str] = mapped_column(ForeignKey("sources.id"), primary_key=True)
-    line: Mapped[int] = mapped_column(Integer, primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
     reason: Mapped[str] = mapped_column(String(64))
 
 
@@ -72,18 +72,18 @@ class EpochRow(Base):
     __tablename__ = "epochs"
 
     dataset: Mapped[str] = mapped_column(ForeignKey("datasets.name"), primary_key=True)
-    epoch: Mapped[int] = mapped_column(Integer, primary_key=True)
-    revision: Mapped[int] = mapped_column(Integer)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    revision: Mapped[int]
     normaliser: Mapped[str] = mapped_column(String(32))
-    count: Mapped[int] = mapped_column(Integer)
-    padded_size: Mapped[int] = mapped_column(Integer)
+    count: Mapped[int]
+    padded_size: Mapped[int]
     commitment: Mapped[str] = mapped_column(String(64))
     card: Mapped[str | None] = mapped_column(Text)
-    published: Mapped[int | None] = mapped_column(Integer)
+    published: Mapped[int | None]
     """When the broker took the card, unix seconds."""
-    withdrawn: Mapped[int | None] = mapped_column(Integer)
+    withdrawn: Mapped[int | None]
     """Since when partners may not ask about it any more, whatever else is said, unix seconds."""
-    created: Mapped[int] = mapped_column(Integer)
+    created: Mapped[int]
 
 
 class CustodyRow(Base):
@@ -91,7 +91,7 @@ class CustodyRow(Base):
 
     __tablename__ = "custody_events"
 
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     head: Mapped[str] = mapped_column(String(64))
     envelope: Mapped[str] = mapped_column(Text)
 
@@ -103,4 +103,4 @@ class CustodySaltRow(Base):
 
     salted: Mapped[str] = mapped_column(String(64), primary_key=True)
     salt: Mapped[str] = mapped_column(String(64))
-    number: Mapped[int] = mapped_column(Integer)
+    number: Mapped[int]

@@ -30,7 +30,7 @@ from tacita_node.identity import Identity, IdentityBroken, NodeKeys, load_identi
 from tacita_node.lifecycle.last_words import say_last_words
 from tacita_node.lifecycle.tables import PastCardRow, RevocationRow
 from tacita_node.services import NodeServices, open_services
-from tacita_node.storage import Database, migrate
+from tacita_node.storage import Database, migrate, place_of
 from tacita_node.workers import ThreadWorkers
 from tacita_policies.bundle import Bundle
 from tacita_policies.decision import DecisionPoint
@@ -171,8 +171,9 @@ class Rotation:
 
     async def _recorded(self, begun: _Begun) -> bool:
         """Whether the transaction that ends the old card was made."""
-        migrate(self._directory.database)
-        database = Database(self._directory.database)
+        place = place_of(self._settings.database, self._directory.database)
+        migrate(place)
+        database = Database(place)
         try:
             async with database.read() as session:
                 return await session.get(PastCardRow, unverified(KeyRotation, begun.rotation).replaces) is not None

@@ -1,6 +1,6 @@
 """Revocations and rotations, of this node and of its peers, and the cards that were replaced by them."""
 
-from sqlalchemy import Index, Integer, String, Text
+from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tacita_node.storage import Base
@@ -22,7 +22,7 @@ class RevocationRow(Base):
     """An own one that the broker has neither taken nor refused for good."""
     refused: Mapped[str | None] = mapped_column(String(64))
     """The code with which the broker refused it for good: it has nothing to revoke. Here it counts all the same."""
-    issued: Mapped[int] = mapped_column(Integer)
+    issued: Mapped[int]
     """When its issuer says that it was made, unix seconds."""
 
 
@@ -31,8 +31,8 @@ class RevocationCursor(Base):
 
     __tablename__ = "revocation_cursor"
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
 
 
 class PastCardRow(Base):
@@ -44,7 +44,7 @@ class PastCardRow(Base):
     card: Mapped[str] = mapped_column(Text)
     rotation: Mapped[str] = mapped_column(Text)
     """The KeyRotation that replaced it."""
-    replaced: Mapped[int] = mapped_column(Integer)
+    replaced: Mapped[int]
 
 
 class PeerRotationRow(Base):

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from tacita_node.storage import WHOLE
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -19,7 +21,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.Column("sent", sa.Boolean(), nullable=False),
-        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("changed", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("agreement", name="pk_agreements"),
         sa.UniqueConstraint("digest", name="uq_agreements_digest"),
     )
@@ -28,7 +30,7 @@ def upgrade() -> None:
         "api_tokens",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
-        sa.Column("issued", sa.Integer(), nullable=False),
+        sa.Column("issued", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("hash", name="pk_api_tokens"),
     )
     op.create_table(
@@ -36,12 +38,12 @@ def upgrade() -> None:
         sa.Column("partner", sa.String(length=63), nullable=False),
         sa.Column("card", sa.Text(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("confirmed", sa.Integer(), nullable=False),
+        sa.Column("confirmed", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("partner", name="pk_confirmed_partners"),
     )
     op.create_table(
         "custody_events",
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", WHOLE, autoincrement=False, nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_custody_events"),
@@ -50,21 +52,21 @@ def upgrade() -> None:
         "custody_salts",
         sa.Column("salted", sa.String(length=64), nullable=False),
         sa.Column("salt", sa.String(length=64), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("salted", name="pk_custody_salts"),
     )
     op.create_table(
         "datasets",
         sa.Column("name", sa.String(length=63), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("created", sa.Integer(), nullable=False),
+        sa.Column("revision", WHOLE, nullable=False),
+        sa.Column("created", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_datasets"),
     )
     op.create_table(
         "inbox_cursor",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("next", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("next", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_inbox_cursor"),
     )
     op.create_table(
@@ -75,17 +77,17 @@ def upgrade() -> None:
         sa.Column("peer_card", sa.Text(), nullable=False),
         sa.Column("dataset", sa.String(), nullable=False),
         sa.Column("own_dataset", sa.String(), nullable=False),
-        sa.Column("own_epoch", sa.Integer(), nullable=False),
-        sa.Column("sender_count", sa.Integer(), nullable=False),
+        sa.Column("own_epoch", WHOLE, nullable=False),
+        sa.Column("sender_count", WHOLE, nullable=False),
         sa.Column("custody", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("agreement", sa.String(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("reasons", sa.Text(), nullable=False),
-        sa.Column("units", sa.Integer(), nullable=False),
-        sa.Column("started", sa.Integer(), nullable=False),
-        sa.Column("ended", sa.Integer(), nullable=True),
+        sa.Column("units", WHOLE, nullable=False),
+        sa.Column("started", WHOLE, nullable=False),
+        sa.Column("ended", WHOLE, nullable=True),
         sa.Column("closed", sa.Boolean(), nullable=False),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.Column("released", sa.Boolean(), nullable=False),
@@ -108,15 +110,15 @@ def upgrade() -> None:
     op.create_table(
         "epochs",
         sa.Column("dataset", sa.String(length=63), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("epoch", WHOLE, nullable=False),
+        sa.Column("revision", WHOLE, nullable=False),
         sa.Column("normaliser", sa.String(length=32), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
-        sa.Column("padded_size", sa.Integer(), nullable=False),
+        sa.Column("count", WHOLE, nullable=False),
+        sa.Column("padded_size", WHOLE, nullable=False),
         sa.Column("commitment", sa.String(length=64), nullable=False),
         sa.Column("card", sa.Text(), nullable=True),
-        sa.Column("published", sa.Integer(), nullable=True),
-        sa.Column("created", sa.Integer(), nullable=False),
+        sa.Column("published", WHOLE, nullable=True),
+        sa.Column("created", WHOLE, nullable=False),
         sa.ForeignKeyConstraint(["dataset"], ["datasets.name"], name="fk_epochs_dataset"),
         sa.PrimaryKeyConstraint("dataset", "epoch", name="pk_epochs"),
     )
@@ -125,27 +127,27 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("dataset", sa.String(length=63), nullable=False),
         sa.Column("blob", sa.String(length=64), nullable=False),
-        sa.Column("bytes", sa.Integer(), nullable=False),
-        sa.Column("rows", sa.Integer(), nullable=False),
-        sa.Column("accepted", sa.Integer(), nullable=False),
-        sa.Column("duplicates", sa.Integer(), nullable=False),
-        sa.Column("rejected", sa.Integer(), nullable=False),
-        sa.Column("column", sa.Integer(), nullable=False),
+        sa.Column("bytes", WHOLE, nullable=False),
+        sa.Column("rows", WHOLE, nullable=False),
+        sa.Column("accepted", WHOLE, nullable=False),
+        sa.Column("duplicates", WHOLE, nullable=False),
+        sa.Column("rejected", WHOLE, nullable=False),
+        sa.Column("column", WHOLE, nullable=False),
         sa.Column("delimiter", sa.String(length=16), nullable=False),
         sa.Column("region", sa.String(length=2), nullable=True),
         sa.Column("extractor", sa.String(length=32), nullable=False),
-        sa.Column("imported", sa.Integer(), nullable=False),
+        sa.Column("imported", WHOLE, nullable=False),
         sa.ForeignKeyConstraint(["dataset"], ["datasets.name"], name="fk_sources_dataset"),
         sa.PrimaryKeyConstraint("id", name="pk_sources"),
     )
     op.create_index("ix_sources_dataset", "sources", ["dataset"], unique=False)
     op.create_table(
         "records",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("dataset", sa.String(length=63), nullable=False),
         sa.Column("source", sa.String(length=32), nullable=False),
-        sa.Column("line", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("line", WHOLE, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("lookup", sa.LargeBinary(length=32), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["dataset"], ["datasets.name"], name="fk_records_dataset"),
@@ -158,7 +160,7 @@ def upgrade() -> None:
     op.create_table(
         "rejects",
         sa.Column("source", sa.String(length=32), nullable=False),
-        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("line", WHOLE, nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["source"], ["sources.id"], name="fk_rejects_source"),
         sa.PrimaryKeyConstraint("source", "line", name="pk_rejects"),

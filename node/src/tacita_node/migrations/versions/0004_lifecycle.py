@@ -6,6 +6,8 @@ budgets and released hits stay.
 import sqlalchemy as sa
 from alembic import op
 
+from tacita_node.storage import WHOLE
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -14,7 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Says of epochs since when they are withdrawn; keeps revocations, past cards, and the rotations of peers."""
-    op.add_column("epochs", sa.Column("withdrawn", sa.Integer(), nullable=True))
+    op.add_column("epochs", sa.Column("withdrawn", WHOLE, nullable=True))
     op.create_table(
         "revocations",
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -23,14 +25,14 @@ def upgrade() -> None:
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.Column("waiting", sa.Boolean(), nullable=False),
         sa.Column("refused", sa.String(length=64), nullable=True),
-        sa.Column("issued", sa.Integer(), nullable=False),
+        sa.Column("issued", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_revocations"),
     )
     op.create_index("ix_revocations_type_name", "revocations", ["type", "name"])
     op.create_table(
         "revocation_cursor",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_revocation_cursor"),
     )
     op.create_table(
@@ -38,7 +40,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("card", sa.Text(), nullable=False),
         sa.Column("rotation", sa.Text(), nullable=False),
-        sa.Column("replaced", sa.Integer(), nullable=False),
+        sa.Column("replaced", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_past_cards"),
     )
     op.create_table(
@@ -54,7 +56,7 @@ def upgrade() -> None:
     op.execute("UPDATE epochs SET withdrawn = created, published = NULL, card = NULL WHERE card IS NOT NULL")
     op.execute("DELETE FROM agreements")
     op.execute(
-        "UPDATE matches SET settled = 1, ended = coalesce(ended, started), hits_sealed = NULL, "
+        "UPDATE matches SET settled = true, ended = coalesce(ended, started), hits_sealed = NULL, "
         "state = CASE WHEN state IN ('denied', 'refused', 'aborted') THEN state ELSE 'aborted' END "
         "WHERE NOT settled"
     )
