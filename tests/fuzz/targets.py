@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 import tacita_protocol.statements
 from tacita_node.config import Limits
-from tacita_node.data.sources import SourceRefused, read_source
+from tacita_node.data.sources import SourceRefused, layout_of, read_lines
 from tacita_node.enrolment import EnrolmentRefused, key_of_invitation
 from tacita_node.trust import TrustRefused, read_trust
 from tacita_policies.answer import read_answer
@@ -226,7 +226,14 @@ def _identifier(kind: Kind, data: bytes) -> None:
 
 def _source(data: bytes) -> None:
     choice, rest = _number(data, 3)
-    read_source(rest, kind=Kind.PHONE, column=(None, "phone", "e")[choice], region="GB", delimiter=None, limits=LIMITS)
+    column = (None, "phone", "e")[choice]
+
+    def pieces() -> list[bytes]:
+        return [rest]
+
+    layout = layout_of(pieces, kind=Kind.PHONE, column=column, region="GB", delimiter=None, limits=LIMITS)
+    for line in read_lines(pieces, layout, LIMITS):
+        assert line.number > 1
 
 
 def _text(data: bytes) -> str:

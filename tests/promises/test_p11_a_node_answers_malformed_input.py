@@ -63,7 +63,9 @@ async def scene(root: Path, stack: AsyncExitStack) -> tuple[SingleNode, dict[str
     await stack.enter_async_context(background(node.services, {"jobs": run_jobs}))
     await until(lambda: node.services.matches is not None)
     csv = {"content-type": "text/csv"}
-    imported = await node.client.post("/v1/datasets/callers/imports?kind=phone", content=b"phone\n1\n", headers=csv)
+    imported = await node.client.post(
+        "/v1/datasets/callers/imports?kind=phone", content=b"phone\n+447911123456\n", headers=csv
+    )
     assert imported.status_code == 200, imported.text
     confirmation = {"fingerprint": fingerprint(ngo.card)}
     confirmed = await node.client.post("/v1/partners/harbour-ngo/confirm", json=confirmation)

@@ -82,7 +82,10 @@ def check_document(document: dict[str, Any]) -> None:
 
 def _bounded(document: dict[str, Any], schema: dict[str, Any]) -> bool:
     choices = [choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"]
-    return all(any(keywords <= resolve(document, choice).keys() for keywords in BOUNDED) for choice in choices)
+    return all(
+        choice.get("type") == "boolean" or any(keywords <= resolve(document, choice).keys() for keywords in BOUNDED)
+        for choice in choices
+    )
 
 
 def _objects(item: Any) -> Iterator[dict[str, Any]]:

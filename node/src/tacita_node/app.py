@@ -18,6 +18,7 @@ from tacita_node.access.roles import Route
 from tacita_node.agreements.routes import router as agreements_router
 from tacita_node.background import Background, background
 from tacita_node.connections import http_protocol
+from tacita_node.data.import_routes import router as imports_router
 from tacita_node.data.routes import router as data_router
 from tacita_node.doctor.routes import router as doctor_router
 from tacita_node.lifecycle.routes import router as lifecycle_router
@@ -45,6 +46,7 @@ def create_app(services: NodeServices) -> ASGIApp:
     openapi.install(app)
     app.add_api_route("/v1/node", _status, methods=["GET"])
     app.include_router(data_router)
+    app.include_router(imports_router)
     app.include_router(agreements_router)
     app.include_router(lifecycle_router)
     app.include_router(matching_router)

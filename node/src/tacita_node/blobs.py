@@ -43,6 +43,10 @@ class BlobStore:
         path = self._path(namespace, name)
         return await asyncio.to_thread(self._read, path, namespace, name)
 
+    def read(self, namespace: str, name: str) -> bytes:
+        """As `get`; blocks, for threads that read many blobs one after the other."""
+        return self._read(self._path(namespace, name), namespace, name)
+
     async def has(self, namespace: str, name: str) -> bool:
         """Whether there is such a blob."""
         return await asyncio.to_thread(self._path(namespace, name).is_file)

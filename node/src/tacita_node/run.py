@@ -15,6 +15,7 @@ from tacita_node.broker_link.inbox import run_inbox
 from tacita_node.broker_link.witness import run_witness
 from tacita_node.clock import system_clock
 from tacita_node.config import NodeDirectory, Settings
+from tacita_node.data.import_jobs import run_imports
 from tacita_node.identity import Identity
 from tacita_node.lifecycle.delivery import run_delivery
 from tacita_node.matching.jobs import run_jobs
@@ -22,7 +23,7 @@ from tacita_node.postgresql import LEASE_SECONDS, AdvisoryLease
 from tacita_node.services import NodeServices, open_services
 from tacita_node.storage import place_of
 
-TASKS = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs, "delivery": run_delivery}
+TASKS = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs, "delivery": run_delivery, "imports": run_imports}
 
 
 class CannotRun(Exception):

@@ -5,10 +5,12 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx2
 from fastapi import Request
+from sqlalchemy import select
 
 from tacita_node.access.tokens import Tokens
 from tacita_node.agreements.policy import AgreementPolicy
@@ -18,8 +20,11 @@ from tacita_node.clock import Clock
 from tacita_node.config import NodeDirectory, Settings
 from tacita_node.data.custody import CustodyChain
 from tacita_node.data.epochs import Epochs
+from tacita_node.data.import_jobs import ImportJobs
 from tacita_node.data.imports import Importer
 from tacita_node.data.service import DatasetService
+from tacita_node.data.tables import SourceRow
+from tacita_node.data.uploads import Uploads
 from tacita_node.identity import Identity
 from tacita_node.lifecycle.delivery import Delivery
 from tacita_node.lifecycle.past import past_cards
@@ -57,6 +62,7 @@ class NodeServices:
     custody: CustodyChain
     tokens: Tokens
     datasets: DatasetService
+    imports: ImportJobs
     agreements: AgreementService
     revocations: RevocationService
     delivery: Delivery
@@ -125,6 +131,7 @@ async def open_services(
             await decision_point.start()
         identity = replace(identity, past=await past_cards(database, identity.card))
         services = _assemble(directory, settings, identity, clock, database, client, workers, decision_point)
+        stack.push_async_callback(services.imports.close)
         await services.blobs.forget_unfinished()
         await services.datasets.forget_unrecorded()
         yield services
@@ -159,20 +166,24 @@ def _assemble(
         clock=clock,
         client=client,
     )
+    limits = settings.limits
+    uploads = Uploads(blobs, cipher=cipher, limits=limits, recorded=partial(_recorded_sources, database))
     importer = Importer(
         database,
         cipher=cipher,
-        blobs=blobs,
+        uploads=uploads,
         custody=custody,
         workers=workers,
         clock=clock,
-        limits=settings.limits,
+        limits=limits,
+        spool=directory.root,
     )
-    epochs = Epochs(database, cipher=cipher, blobs=blobs, commitment_key=keys.commitment, clock=clock)
+    epochs = Epochs(database, cipher=cipher, blobs=blobs, workers=workers, commitment_key=keys.commitment, clock=clock)
     datasets = DatasetService(
         database,
         identity=identity,
         cipher=cipher,
+        uploads=uploads,
         importer=importer,
         epochs=epochs,
         custody=custody,
@@ -212,8 +223,15 @@ def _assemble(
         custody=custody,
         tokens=Tokens(database, clock=clock, limit=settings.limits.tokens),
         datasets=datasets,
+        imports=ImportJobs(importer, limits=limits),
         agreements=agreements,
         revocations=revocations,
         delivery=Delivery(database, broker=broker, datasets=datasets),
         installed_trust=InstalledTrust(directory.trust, log_vkey=identity.broker.log_vkey),
     )
+
+
+async def _recorded_sources(database: Database) -> set[str]:
+    """The source files that imports tell of."""
+    async with database.read() as session:
+        return set(await session.scalars(select(SourceRow.blob).where(~SourceRow.staged)))

@@ -23,7 +23,6 @@ from tacita_sdk.node_api import (
     Distrusted,
     DoctorReport,
     Hits,
-    ImportReport,
     MatchList,
     MatchOrder,
     MatchSummary,
@@ -40,7 +39,6 @@ from tacita_sdk.node_api import (
 Body = TypeVar("Body", bound=BaseModel)
 
 REQUEST_TIMEOUT_SECONDS = 30.0
-IMPORT_TIMEOUT_SECONDS = 3_600.0
 DOCTOR_TIMEOUT_SECONDS = 180.0
 
 
@@ -55,11 +53,13 @@ class Call(Generic[Body]):
     content: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
     timeout: float = REQUEST_TIMEOUT_SECONDS
+    idempotent: bool = False
+    """Whether sending it twice changes no more than sending it once, as its route says."""
 
     @property
     def repeatable(self) -> bool:
-        """Whether asking twice is asking once: reading only. What changes something is never sent again by itself."""
-        return self.method == "GET"
+        """Whether asking twice is asking once. What else changes something is never sent again by itself."""
+        return self.method == "GET" or self.idempotent
 
 
 def status() -> Call[NodeStatus]:
@@ -68,21 +68,6 @@ def status() -> Call[NodeStatus]:
 
 def doctor() -> Call[DoctorReport]:
     return Call(DoctorReport, "GET", "/v1/doctor", timeout=DOCTOR_TIMEOUT_SECONDS)
-
-
-def import_csv(
-    data: bytes, *, dataset: str, kind: str, column: str | None, region: str | None, delimiter: str | None
-) -> Call[ImportReport]:
-    options = {"column": column, "region": region and region.upper(), "delimiter": delimiter}
-    return Call(
-        ImportReport,
-        "POST",
-        f"/v1/datasets/{_name(dataset)}/imports",
-        {"kind": kind} | _given(options),
-        data,
-        "text/csv",
-        IMPORT_TIMEOUT_SECONDS,
-    )
 
 
 def datasets() -> Call[DatasetList]:

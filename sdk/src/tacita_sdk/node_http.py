@@ -10,9 +10,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import httpx2
 from pydantic import ValidationError
@@ -31,6 +31,7 @@ _PASSING = frozenset({502, 503, 504})
 
 
 P = TypeVar("P", bound=NodePage)
+R = TypeVar("R")
 
 
 class _Wire:
@@ -140,6 +141,22 @@ class NodeConnection(_Wire):
             self._sleep(pause)
             attempt += 1
 
+    def _follow(self, steps: Generator[Call[Any], Any, R]) -> R:
+        """Carries out calls one after the other; a `NodeProblem` is given to the steps, which may know what to do."""
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    answer = self._run(call)
+                except NodeProblem as problem:
+                    call = steps.throw(problem)
+                else:
+                    call = steps.send(answer)
+        except StopIteration as end:
+            return cast(R, end.value)
+        finally:
+            steps.close()
+
     def _once(self, call: Call[Body]) -> Body:
         try:
             response = self._http.send(self._request(self._http, call), stream=True)
@@ -203,6 +220,23 @@ class AsyncNodeConnection(_Wire):
             await self._sleep(pause)
             attempt += 1
 
+    async def _follow(self, steps: Generator[Call[Any], Any, R]) -> R:
+        """As `NodeConnection._follow`. The steps read files, and so take place in a thread."""
+        answer: Any = None
+        problem: NodeProblem | None = None
+        try:
+            while True:
+                done, call = await asyncio.to_thread(_step, steps, answer, problem)
+                if done:
+                    return cast(R, call)
+                answer = problem = None
+                try:
+                    answer = await self._run(call)
+                except NodeProblem as error:
+                    problem = error
+        finally:
+            steps.close()
+
     async def _once(self, call: Call[Body]) -> Body:
         try:
             response = await self._http.send(self._request(self._http, call), stream=True)
@@ -224,6 +258,14 @@ class AsyncNodeConnection(_Wire):
             if page.next is None:
                 return
             after = _onwards(after, page.next)
+
+
+def _step(steps: Generator[Call[Any], Any, Any], answer: Any, problem: NodeProblem | None) -> tuple[bool, Any]:
+    """The next call, or True and what the steps returned: no coroutine may end in `StopIteration`."""
+    try:
+        return False, steps.send(answer) if problem is None else steps.throw(problem)
+    except StopIteration as end:
+        return True, end.value
 
 
 def _add(data: bytearray, chunk: bytes) -> None:

@@ -60,6 +60,7 @@ BODIES: dict[str, Any] = {
         "case": "case-1",
         "agreement": None,
     },
+    "UploadOrder": {"digest": "0" * 64, "bytes": 1},
     "PublishOrder": {"sensitivity": "ordinary", "discoverable_by": ["ngo"], "jurisdictions": ["GB"]},
 }
 VALUES = {
@@ -70,7 +71,11 @@ VALUES = {
     "kind": "phone",
     "source": "0" * 32,
     "line": "2",
+    "upload": "0" * 64,
+    "number": "0",
 }
+PREVIEW = ("POST", "/v1/previews")
+"""Shows the user what stands in the file that the user sent."""
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +128,9 @@ async def test_no_answer_and_no_log_repeats_what_was_planted(node: SingleNode, l
         body = BODIES.get(schema.get("$ref", "").rpartition("/")[2], "phone\n+442079460018\n")
         for planted in plant(operation, VALUES, body, CANARIES[kind]):
             answer = await send(node, planted)
-            said = b"\n".join([*(name + b": " + value for name, value in answer.headers.raw), answer.content])
+            shown = operation.route == PREVIEW and planted.place.startswith("body") and answer.status_code == 200
+            heads = [name + b": " + value for name, value in answer.headers.raw]
+            said = b"\n".join([*heads, b"" if shown else answer.content])
             assert not recognised(kind).found_in(said), (operation.route, planted.place)
             assert answer.status_code < 500, (operation.route, planted.place, answer.text)
             count += 1

@@ -6,7 +6,8 @@ import httpx2
 import pytest
 
 from tacita_node.config import NodeDirectory, Settings
-from tacita_node.data.imports import SOURCE_BLOBS, ImportOrder
+from tacita_node.data.imports import ImportOrder
+from tacita_node.data.uploads import SOURCE_BLOBS
 from tacita_node.matching import transport
 from tacita_node.matching.jobs import MatchJobs
 from tacita_node.matching.journal import MatchJournal

@@ -3,13 +3,15 @@
 import contextlib
 import csv
 import io
+import itertools
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tacita_node.config import Limits
-from tacita_node.data.sources import Delimiter, SourceRefused, SourceTable, read_source
+from tacita_node.data.sources import Delimiter, SourceLine, SourceRefused, layout_of, read_lines, rows_of
 from tacita_protocol.identifiers.kind import Kind
 
 
@@ -20,15 +22,28 @@ def read(
     delimiter: Delimiter | None = None,
     region: str | None = None,
     limits: Limits | None = None,
-) -> SourceTable:
+) -> list[SourceLine]:
     encoded = data.encode() if isinstance(data, str) else data
-    return read_source(
-        encoded, kind=Kind.PHONE, column=column, region=region, delimiter=delimiter, limits=limits or Limits()
+    return read_pieces([encoded], column=column, delimiter=delimiter, region=region, limits=limits)
+
+
+def read_pieces(
+    pieces: list[bytes],
+    *,
+    column: str | None = None,
+    delimiter: Delimiter | None = None,
+    region: str | None = None,
+    limits: Limits | None = None,
+) -> list[SourceLine]:
+    chosen = limits or Limits()
+    layout = layout_of(
+        lambda: pieces, kind=Kind.PHONE, column=column, region=region, delimiter=delimiter, limits=chosen
     )
+    return list(read_lines(lambda: pieces, layout, chosen))
 
 
-def texts(table: SourceTable) -> list[tuple[int, str]]:
-    return [(line.number, line.text) for line in table.lines]
+def texts(lines: list[SourceLine]) -> list[tuple[int, str]]:
+    return [(line.number, line.text) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -89,13 +104,12 @@ def test_a_stated_delimiter_counts() -> None:
     assert texts(read("a,b;phone\n1,2;3\n", column="phone", delimiter=Delimiter.SEMICOLON)) == [(2, "3")]
 
 
-LIMITS = Limits(import_bytes=200, import_rows=3, import_columns=3, import_field_characters=10, import_row_characters=50)
+LIMITS = Limits(import_rows=3, import_columns=3, import_field_characters=10, import_row_characters=50)
 
 
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        ("phone\n" + "x" * 200, "too-large"),
         ("phone\n1\n2\n3\n4\n", "too-many-rows"),
         ("phone,a,b,c\n1,2,3,4\n", "too-many-columns"),
         ("phone\n" + "1" * 11 + "\n", "field-too-long"),
@@ -125,4 +139,57 @@ def test_what_a_csv_writer_wrote_is_read_back(values: list[str]) -> None:
     writer = csv.writer(out)
     writer.writerow(["name", "phone"])
     writer.writerows(["x", value] for value in values)
-    assert [line.text for line in read(out.getvalue(), column="phone").lines] == values
+    assert [line.text for line in read(out.getvalue(), column="phone")] == values
+
+
+PLACES = st.lists(st.integers(0, 400), max_size=8)
+ALPHABET = [
+    b"phone",
+    b"\xef\xbb\xbf",
+    b"1",
+    b",",
+    b";",
+    b'"',
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\xc3\xa9",
+    b"\xc3",
+    b"\0",
+    b"x" * 11,
+]
+TEXTS = st.lists(st.sampled_from(ALPHABET), max_size=40).map(b"".join)
+SMALL = Limits(import_rows=6, import_columns=3, import_row_characters=20, import_field_characters=10)
+
+
+def outcome(pieces: list[bytes], limits: Limits) -> list[tuple[int, str]] | tuple[str, int | None]:
+    """What was read, or how it was refused and after what."""
+    try:
+        return texts(read_pieces(pieces, limits=limits))
+    except SourceRefused as refused:
+        return refused.code, refused.line
+
+
+@given(st.one_of(TEXTS, st.binary(max_size=300)), PLACES, st.sampled_from([SMALL, Limits()]))
+def test_borders_of_pieces_change_nothing(data: bytes, places: list[int], limits: Limits) -> None:
+    whole = b"phone\n" + data
+    borders = sorted({0, len(whole), *(place for place in places if place < len(whole))})
+    pieces = [whole[start:end] for start, end in itertools.pairwise(borders)]
+    expected = outcome([whole], limits)
+    assert outcome(pieces, limits) == expected
+    assert outcome([bytes([byte]) for byte in whole], limits) == expected
+
+
+def test_a_line_without_end_is_not_held() -> None:
+    """Nine pieces are taken of an endless line of which eight may be: the reader asks for no more."""
+    taken = []
+
+    def endless() -> Iterator[bytes]:
+        for number in itertools.count():
+            taken.append(number)
+            yield b"x" * 10
+
+    with pytest.raises(SourceRefused) as refused:
+        next(rows_of(endless, Delimiter.COMMA, SMALL))
+    assert refused.value.code == "row-too-long"
+    assert len(taken) == 9

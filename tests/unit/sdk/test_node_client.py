@@ -13,6 +13,20 @@ from tacita_sdk.node import Node
 from tacita_sdk.node_http import MAX_RESPONSE_BYTES
 
 MATCH = "5e" * 16
+IMPORTED: dict[str, object] = {
+    "outcome": "imported",
+    "dataset": "p",
+    "kind": "phone",
+    "source": "3f" * 16,
+    "column": 1,
+    "delimiter": "comma",
+    "rows": 0,
+    "accepted": 0,
+    "duplicates": 0,
+    "rejected": 0,
+    "rejects_kept": 0,
+    "rejects_preview": [],
+}
 
 
 def summary(state: str, *, hits: int | None = None, closed: bool = False) -> dict[str, object]:
@@ -77,14 +91,18 @@ def test_an_import_sends_what_was_said_and_nothing_else(tmp_path: Path) -> None:
     asked: list[dict[str, str]] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path != "/v1/datasets/p/imports":
+            return httpx2.Response(200, json={"upload": "ab" * 32, "piece_bytes": 10, "pieces": 1, "here": 1})
         asked.append(dict(request.url.params))
-        report = {"dataset": "p", "kind": "phone", "source": "3f" * 16, "rows": 0, "accepted": 0, "duplicates": 0}
-        return httpx2.Response(200, json={**report, "rejected": 0, "rejects_preview": []})
+        return httpx2.Response(200, json=IMPORTED)
 
     with node_answering(answer) as node:
         node.import_csv(tmp_path / "people.csv", dataset="p", kind="phone")
-        node.import_csv(tmp_path / "people.csv", dataset="p", kind="phone", region="gb", delimiter="semicolon")
-    assert asked == [{"kind": "phone"}, {"kind": "phone", "region": "GB", "delimiter": "semicolon"}]
+        node.import_csv(
+            tmp_path / "people.csv", dataset="p", kind="phone", region="gb", delimiter="semicolon", dry_run=True
+        )
+    always = {"kind": "phone", "upload": "ab" * 32, "wait": "1.0", "rejects": "20"}
+    assert asked == [always, always | {"region": "GB", "delimiter": "semicolon", "dry_run": "true"}]
 
 
 def test_a_problem_document_becomes_its_code_and_sentence() -> None:

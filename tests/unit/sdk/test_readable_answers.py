@@ -1,7 +1,7 @@
 """What a person reads in answers that the commands print."""
 
 from tacita_sdk.cli.agreements import lines_of
-from tacita_sdk.cli.data import lines_of_import
+from tacita_sdk.cli.importing import lines_of_import
 from tacita_sdk.node_api import AgreementSummary, ImportReport, RejectedLine, TermDraft
 
 AGREEMENT = AgreementSummary(
@@ -40,13 +40,17 @@ def test_an_agreement_says_everything_that_is_signed() -> None:
 
 def test_an_import_names_its_source_because_hits_do() -> None:
     report = ImportReport(
+        outcome="imported",
         dataset="phones",
         kind="phone",
         source="3f" * 16,
+        column=1,
+        delimiter="comma",
         rows=3,
         accepted=2,
         duplicates=0,
         rejected=1,
+        rejects_kept=1,
         rejects_preview=(RejectedLine(line=4, reason="invalid"),),
     )
     first, *others = lines_of_import(report)
@@ -56,13 +60,17 @@ def test_an_import_names_its_source_because_hits_do() -> None:
 
 def test_an_import_that_took_nothing_names_the_usual_remedy() -> None:
     report = ImportReport(
+        outcome="imported",
         dataset="phones",
         kind="phone",
         source="3f" * 16,
+        column=1,
+        delimiter="comma",
         rows=1,
         accepted=0,
         duplicates=0,
         rejected=1,
+        rejects_kept=1,
         rejects_preview=(RejectedLine(line=2, reason="needs-region"),),
     )
     assert any("--region" in line for line in lines_of_import(report))

@@ -5,14 +5,15 @@
    A valid token counts for itself only: no page in a browser on the same machine can use up its requests.
 3. The route must be there and the token's roles must allow it (`roles.TABLE`), before anything is looked up.
 4. Only then is the body received, whole, within a limit of bytes and of time. The application gets it in one piece.
-5. A body that is not a source file is JSON, and passes the strict parser first (duplicate keys, integer range, depth).
+5. A body that is no file, nor a piece of one, is JSON, and passes the strict parser first (duplicate keys, integer
+   range, depth).
 
 Every answer says `cache-control: no-store`.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -26,7 +27,12 @@ from tacita_node.problems import ProblemError, problem
 from tacita_protocol.crypto.jcs import parse_json
 from tacita_protocol.errors import ProtocolError
 
-IMPORTS: Route = ("POST", "/v1/datasets/{name}/imports")
+FILES: Mapping[Route, str] = {
+    ("POST", "/v1/datasets/{name}/imports"): "upload_piece_bytes",
+    ("PUT", "/v1/uploads/{upload}/pieces/{number}"): "upload_piece_bytes",
+    ("POST", "/v1/previews"): "preview_bytes",
+}
+"""Routes whose body is a file or a piece of one, and the limit of its bytes."""
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _BEARER = re.compile(rb"[Bb]earer +([A-Za-z0-9_-]+)")
 _ONCE = (b"content-encoding", b"content-length", b"content-type", b"transfer-encoding")
@@ -73,7 +79,7 @@ class Gate:
         answer = _without_caching(send)
         try:
             route = await self._admit(scope)
-            body = await self._body(scope, receive, upload=route == IMPORTS)
+            body = await self._body(scope, receive, file_limit=FILES.get(route))
         except ProblemError as refused:
             await problem(refused)(scope, receive, answer)
             return
@@ -120,17 +126,17 @@ class Gate:
             )
         return holder
 
-    async def _body(self, scope: Scope, receive: Receive, *, upload: bool) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive, *, file_limit: str | None) -> bytes:
         limits = self._limits
         if _header(scope, b"content-encoding") not in ([], ["identity"]):
             raise ProblemError(415, "content-encoding", "Bodies are not compressed here.")
         body = await _whole_body(
             scope,
             receive,
-            max_bytes=limits.import_bytes if upload else limits.body_bytes,
-            seconds=limits.import_seconds if upload else limits.body_seconds,
+            max_bytes=limits.body_bytes if file_limit is None else getattr(limits, file_limit),
+            seconds=limits.body_seconds if file_limit is None else limits.import_seconds,
         )
-        if body and not upload:
+        if body and file_limit is None:
             if [value.partition(";")[0].strip().lower() for value in _header(scope, b"content-type")] != [_JSON]:
                 raise ProblemError(415, "content-type", f"This body must be sent as {_JSON}.")
             _check_json(body, limits)

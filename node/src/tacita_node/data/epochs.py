@@ -5,6 +5,9 @@ A record has one token or several, side by side, as the tokeniser of its kind sa
 An epoch is prepared once after the data changed and then never changes: its tokens and record numbers are one
 encrypted blob, its padded size and commitment one row. The seed of the commitment's salts is derived from the node's
 commitment key, dataset and epoch, so that it can be opened later and is stored nowhere.
+
+Records are only ever added, with ascending numbers. So an epoch takes over the tokens of the one before it, and only
+the records that came since are opened (`tokenising.py`); should a record of that epoch be gone, all are opened again.
 """
 
 import asyncio
@@ -13,14 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tacita_node.blobs import BlobStore
 from tacita_node.clock import Clock
-from tacita_node.data.records import RecordSealer
-from tacita_node.data.tables import DatasetRow, EpochRow, RecordRow
+from tacita_node.data.tables import DatasetRow, EpochRow, SourceRow, existing_dataset
+from tacita_node.data.tokenising import RecordTokens, TokenisedRecords, joined
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
+from tacita_node.workers import Workers
 from tacita_protocol.crypto.digest import Digest, hkdf_sha256
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.errors import DecryptionFailed
@@ -28,6 +32,7 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.identifiers.token import Tokens, commitment
 from tacita_protocol.identifiers.tokeniser import Tokeniser, tokeniser_of
 from tacita_protocol.psi.buckets import padded_count
+from tacita_protocol.psi.engine import Task
 
 EPOCH_BLOBS = "epochs"
 TOKEN_BYTES = 32
@@ -52,12 +57,14 @@ class EpochSnapshot:
 
 
 @dataclass(frozen=True)
-class _Sealed:
-    id: int
-    source: str
-    line: int
-    version: int
-    sealed: bytes
+class _Basis:
+    """What a new epoch is made of, in one view of the database."""
+
+    dataset: DatasetRow
+    number: int
+    last: EpochRow | None
+    sources: dict[str, int]
+    """Records of each source."""
 
 
 class Epochs:
@@ -69,6 +76,7 @@ class Epochs:
         *,
         cipher: StorageCipher,
         blobs: BlobStore,
+        workers: Workers,
         commitment_key: bytes,
         clock: Clock,
         tokenisers: Callable[[Kind], Tokeniser] = tokeniser_of,
@@ -76,6 +84,8 @@ class Epochs:
         self._database = database
         self._cipher = cipher
         self._blobs = blobs
+        self._workers = workers
+        self._records = RecordTokens(database, cipher=cipher, workers=workers)
         self._commitment_key = commitment_key
         self._clock = clock
         self._tokenisers = tokenisers
@@ -88,7 +98,7 @@ class Epochs:
         """
         async with self._one_at_a_time:
             async with self._database.read() as session:
-                row = await session.get(DatasetRow, dataset)
+                row = await existing_dataset(session, dataset)
                 last = await session.scalar(
                     select(EpochRow).where(EpochRow.dataset == dataset).order_by(EpochRow.epoch.desc()).limit(1)
                 )
@@ -102,7 +112,7 @@ class Epochs:
     async def load(self, dataset: str, epoch: int) -> EpochSnapshot:
         """A prepared epoch. Raises `ProblemError` when there is none of that number."""
         async with self._database.read() as session:
-            row = await session.get(DatasetRow, dataset)
+            row = await existing_dataset(session, dataset)
             found = await session.get(EpochRow, (dataset, epoch))
         if row is None or found is None:
             raise ProblemError(404, "no-such-epoch", "This node has no such epoch of that dataset.")
@@ -113,18 +123,17 @@ class Epochs:
         return self._tokenisers(snapshot.kind).resolve(snapshot.record_ids, rows)
 
     async def _prepare(self, dataset: str) -> EpochSnapshot:
-        async with self._database.read() as session:  # one view: revision and records belong together
-            row = await session.get_one(DatasetRow, dataset)
-            number = (
-                await session.scalar(select(func.max(EpochRow.epoch)).where(EpochRow.dataset == dataset)) or 0
-            ) + 1
-            columns = (RecordRow.id, RecordRow.source, RecordRow.line, RecordRow.version, RecordRow.sealed)
-            found = await session.execute(select(*columns).where(RecordRow.dataset == dataset).order_by(RecordRow.id))
-            records = [_Sealed(*record) for record in found.all()]
-        if not records:
+        basis = await self._basis(dataset)
+        row, number = basis.dataset, basis.number
+        tokeniser = self._tokenisers(Kind(row.kind))
+        made = await self._tokens(basis, tokeniser)
+        if not len(made.record_ids):
             raise ProblemError(409, "dataset-empty", "This dataset has no records yet.")
-        snapshot = await asyncio.to_thread(self._compute, row, number, records)
-        await self._blobs.put(EPOCH_BLOBS, _blob(dataset, number), _pack(snapshot))
+        [claimed] = await self._workers.run([Task(commitment, (made.tokens, self._seed(dataset, number)))])
+        size = padded_count(len(made.tokens))
+        snapshot = _snapshot(row, number, tokeniser.version, made.tokens, made.record_ids, size, claimed)
+        packed = await asyncio.to_thread(_pack, snapshot)
+        await self._blobs.put(EPOCH_BLOBS, _blob(dataset, number), packed)
         async with self._database.write() as session:
             session.add(
                 EpochRow(
@@ -142,21 +151,30 @@ class Epochs:
             )
         return snapshot
 
-    def _compute(self, row: DatasetRow, number: int, records: list[_Sealed]) -> EpochSnapshot:
-        tokeniser = self._tokenisers(Kind(row.kind))
-        sealer = RecordSealer(self._cipher, dataset=row.name, kind=tokeniser.kind)
-        canonicals = []
-        for record in records:
-            opened = sealer.open(record.sealed, source=record.source, line=record.line, version=record.version)
-            if opened.normaliser != tokeniser.version:
-                # Tokens of another version's canonical forms would match nothing, and nobody would notice.
-                raise ProblemError(409, "normaliser-changed", "Import this dataset's sources again under a new name.")
-            canonicals.append(opened.canonical)
-        made = tokeniser.tokenise(canonicals)
-        ids = np.array([record.id for record in records], dtype=np.int64)[made.owners]
-        claimed = commitment(made.tokens, self._seed(row.name, number))
-        size = padded_count(len(made.tokens))
-        return _snapshot(row, number, tokeniser.version, made.tokens, ids, size, claimed)
+    async def _basis(self, dataset: str) -> _Basis:
+        async with self._database.read() as session:  # one view: revision and sources belong together
+            row = await session.get_one(DatasetRow, dataset)
+            last = await session.scalar(
+                select(EpochRow).where(EpochRow.dataset == dataset).order_by(EpochRow.epoch.desc()).limit(1)
+            )
+            there = select(SourceRow.id, SourceRow.accepted).where(SourceRow.dataset == dataset, ~SourceRow.staged)
+            sources = {source: accepted for source, accepted in await session.execute(there) if accepted}
+        return _Basis(row, 1 if last is None else last.epoch + 1, last, sources)
+
+    async def _tokens(self, basis: _Basis, tokeniser: Tokeniser) -> TokenisedRecords:
+        """Of all records: taken over from the last epoch where the rules are the same, computed where they are new."""
+        dataset, last, total = basis.dataset, basis.last, sum(basis.sources.values())
+        if last is not None and last.normaliser == tokeniser.version:
+            before = await self._load(dataset, last)
+            known = TokenisedRecords(before.tokens, before.record_ids)
+            after = int(known.record_ids[-1])
+            new = await self._records.of(dataset.name, basis.sources, tokeniser, after=after)
+            if known.records + new.records == total:
+                return joined([known, new])
+        made = await self._records.of(dataset.name, basis.sources, tokeniser, after=0)
+        if made.records != total:
+            raise DecryptionFailed("a dataset does not have as many records as its sources say")
+        return made
 
     async def _load(self, dataset: DatasetRow, row: EpochRow) -> EpochSnapshot:
         packed = await self._blobs.get(EPOCH_BLOBS, _blob(row.dataset, row.epoch))

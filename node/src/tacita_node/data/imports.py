@@ -1,122 +1,185 @@
-"""Importing a source file: all of it, or nothing.
+"""Importing one column of a source file: all of it, or nothing, with no more of it in memory than a few thousand lines.
 
-1. Read the file (`sources.py`), normalise every line in the workers, seal every record: no lock is held meanwhile.
-2. Store the source's bytes as an encrypted blob. A crash after this leaves a blob that nothing points to.
-3. One transaction: dataset, source, records, rejected lines, custody event.
+1. Drop what an import left behind that a crash ended (`staging.py`).
+2. Look at the dataset and the file's header. The same file, read in the same way before, is done already.
+3. Read the file line by line (`sources.py`); workers normalise and seal (`sealing.py`); the sealed records go to a
+   temporary file (`spool.py`). The file is verified to be the one announced. Nothing is in the database yet, so that a
+   file that is not well formed, or holds nothing that is valid, ends here.
+4. Write everything as staged, in the order of the database's index, in short transactions.
+5. One short transaction makes it visible: source, records, rejected lines, the dataset's revision, custody event.
+
+A dry run does 1 to 3 and counts what the dataset holds already.
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import func, select
 
-from tacita_node.blobs import BlobStore
 from tacita_node.clock import Clock
 from tacita_node.config import Limits
 from tacita_node.data.custody import CustodyChain
-from tacita_node.data.records import RECORD_VERSION, Normalised, RecordSealer, RecordText, normalising_tasks
-from tacita_node.data.sources import EXTRACTOR, Delimiter, SourceRefused, SourceTable, read_source
-from tacita_node.data.tables import DatasetRow, RecordRow, RejectRow, SourceRow
+from tacita_node.data.sealing import CHUNK_LINES, SealedLines, seal_lines
+from tacita_node.data.sources import Delimiter, SourceLayout, SourceLine, SourceRefused, layout_of, read_lines
+from tacita_node.data.spool import Spool
+from tacita_node.data.staging import ROWS_AT_ONCE, StagedSource, Staging
+from tacita_node.data.tables import DatasetRow, RejectRow, SourceRow
+from tacita_node.data.uploads import Upload, Uploads
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
 from tacita_node.workers import Workers
-from tacita_protocol.crypto.digest import sha256
 from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.identifiers.normalise import normaliser_version
+from tacita_protocol.psi.engine import Task
 
-SOURCE_BLOBS = "sources"
-INSERT_ROWS = 5_000
-"""Rows handed to the database at a time."""
+CHUNKS_AHEAD = 8
+"""Chunks of lines that workers have or will have next: enough that none waits, few enough to be no memory."""
+
+
+class Outcome(StrEnum):
+    """What came of an import."""
+
+    IMPORTED = "imported"
+    UNCHANGED = "unchanged"
+    """This file was imported before, in the same way: nothing was done."""
+    DRY_RUN = "dry-run"
+    NOTHING_VALID = "nothing-valid"
+    """Every line was rejected: nothing was stored, and no dataset made."""
 
 
 @dataclass(frozen=True)
 class ImportOrder:
-    """What to read out of a source file, and into which dataset."""
+    """What to read out of a source file, and into which dataset; with `dry_run`, only to see what would come of it."""
 
     dataset: str
     kind: Kind
     column: str | None = None
     region: str | None = None
     delimiter: Delimiter | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did. accepted + duplicates + rejected = rows; `rejects` are (line, reason) in order."""
+    """What an import did. accepted + duplicates + rejected = rows.
 
-    source: str
+    `rejects` are (line, reason) in order, no more of them than are kept. `source` is None when nothing was stored.
+    """
+
+    outcome: Outcome
+    source: str | None
+    layout: SourceLayout
     rows: int
     accepted: int
     duplicates: int
+    rejected: int
     rejects: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True)
-class _Sealed:
-    records: list[dict[str, object]]
-    repeated: int
-    rejects: list[tuple[int, str]]
+@dataclass
+class ImportProgress:
+    """How far an import is: bytes read of `bytes`, rows normalised, and of these the ones stored."""
+
+    bytes: int
+    bytes_read: int = 0
+    rows: int = 0
+    rows_stored: int = 0
+
+    def seen(self, count: int) -> None:
+        """So many more bytes were read."""
+        self.bytes_read += count
 
 
 class Importer:
-    """Imports source files, one at a time."""
+    """Imports source files, one at a time.
+
+    Args:
+        spool: directory of the temporary file.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
         cipher: StorageCipher,
-        blobs: BlobStore,
+        uploads: Uploads,
         custody: CustodyChain,
         workers: Workers,
         clock: Clock,
         limits: Limits,
+        spool: Path,
     ) -> None:
         self._database = database
         self._cipher = cipher
-        self._blobs = blobs
-        self._custody = custody
+        self._uploads = uploads
+        self._staging = Staging(database, custody=custody, clock=clock)
         self._workers = workers
-        self._clock = clock
         self._limits = limits
+        self._spool = spool
         self._one_at_a_time = asyncio.Lock()
 
-    async def run(self, data: bytes, order: ImportOrder) -> Imported:
-        """Imports one file. Raises `ProblemError` when the file or the dataset does not fit; then nothing happened."""
-        async with self._one_at_a_time:
-            await self._check_dataset(order)
-            try:
-                table = await asyncio.to_thread(self._read, data, order)
-            except SourceRefused as refused:
-                raise ProblemError(422, f"source-{refused.code}", str(refused)) from None
-            tasks = normalising_tasks(order.kind, order.region, [line.text for line in table.lines])
-            normalised = [one for chunk in await self._workers.run(tasks) for one in chunk]
-            source = random_hex(16)
-            sealed = await asyncio.to_thread(self._seal, table, normalised, order, source)
-            return await self._store(data, order, table, source, sealed)
+    async def run(self, upload: Upload, order: ImportOrder, progress: ImportProgress) -> Imported:
+        """Imports one file that has arrived. Raises `ProblemError` when file or dataset do not fit.
 
-    async def forget_unrecorded(self) -> None:
-        """Deletes files that no import tells of: a crash came between the file and its record."""
-        async with self._one_at_a_time:
-            async with self._database.read() as session:
-                recorded = set(await session.scalars(select(SourceRow.blob)))
-            for name in await self._blobs.names(SOURCE_BLOBS):
-                if name not in recorded:
-                    await self._blobs.delete(SOURCE_BLOBS, name)
+        Whatever it raises, nothing has happened.
+        """
+        try:
+            with self._uploads.held(upload):
+                async with self._one_at_a_time:
+                    await self._staging.drop_left_behind()
+                    return await self._run(upload, order, progress)
+        finally:
+            await self._uploads.forget(upload)
 
-    def _read(self, data: bytes, order: ImportOrder) -> SourceTable:
-        return read_source(
-            data,
-            kind=order.kind,
-            column=order.column,
-            region=order.region,
-            delimiter=order.delimiter,
-            limits=self._limits,
+    async def drop_left_behind(self) -> None:
+        """Drops what an import left behind that a crash ended."""
+        async with self._one_at_a_time:
+            await self._staging.drop_left_behind()
+
+    async def _run(self, upload: Upload, order: ImportOrder, progress: ImportProgress) -> Imported:
+        await self._check_dataset(order)
+        layout = await asyncio.to_thread(self._layout, upload, order)
+        before = await self._imported_before(upload, order, layout)
+        if before is not None and not order.dry_run:
+            return before
+        source = random_hex(16)
+        with await asyncio.to_thread(Spool, self._spool, rejects=self._limits.import_rejects) as spool:
+            await self._read(upload, order, layout, source, spool, progress)
+            staged = StagedSource(
+                source=source,
+                dataset=order.dataset,
+                kind=order.kind,
+                blob=upload.name,
+                bytes=upload.size,
+                rows=progress.rows,
+                rejected=spool.rejected,
+                layout=layout,
+                region=order.region,
+                normaliser=normaliser_version(order.kind),
+            )
+            if order.dry_run:
+                accepted, outcome = await self._count_new(order.dataset, spool), Outcome.DRY_RUN
+            elif spool.rejected == progress.rows:
+                accepted, outcome = 0, Outcome.NOTHING_VALID
+            else:
+                accepted, outcome = await self._store(staged, spool, progress), Outcome.IMPORTED
+        return Imported(
+            outcome,
+            source if outcome == Outcome.IMPORTED else None,
+            layout,
+            progress.rows,
+            accepted,
+            progress.rows - spool.rejected - accepted,
+            spool.rejected,
+            tuple(spool.rejects),
         )
 
     async def _check_dataset(self, order: ImportOrder) -> None:
@@ -128,109 +191,96 @@ class Importer:
         if dataset is not None and dataset.kind != order.kind.value:
             raise ProblemError(409, "kind-differs", f"This dataset holds identifiers of another kind: {dataset.kind}.")
 
-    def _seal(self, table: SourceTable, normalised: Sequence[Normalised], order: ImportOrder, source: str) -> _Sealed:
-        if len(normalised) != len(table.lines):
-            raise RuntimeError("the workers answered for another number of lines")
-        sealer = RecordSealer(self._cipher, dataset=order.dataset, kind=order.kind)
-        normaliser = normaliser_version(order.kind)
-        records: dict[bytes, dict[str, object]] = {}
-        rejects = []
-        repeated = 0
-        for line, result in zip(table.lines, normalised, strict=True):
-            if result.canonical is None:
-                rejects.append((line.number, result.reason or "invalid"))
-                continue
-            lookup = sealer.lookup(result.canonical)
-            if lookup in records:
-                repeated += 1
-                continue
-            text = RecordText(normaliser, result.canonical, line.text)
-            records[lookup] = {
-                "dataset": order.dataset,
-                "source": source,
-                "line": line.number,
-                "version": RECORD_VERSION,
-                "lookup": lookup,
-                "sealed": sealer.seal(text, source=source, line=line.number),
-            }
-        return _Sealed(list(records.values()), repeated, rejects)
+    def _layout(self, upload: Upload, order: ImportOrder) -> SourceLayout:
+        with _refusals():
+            return layout_of(
+                lambda: self._uploads.read(upload),
+                kind=order.kind,
+                column=order.column,
+                region=order.region,
+                delimiter=order.delimiter,
+                limits=self._limits,
+            )
 
-    async def _store(
-        self, data: bytes, order: ImportOrder, table: SourceTable, source: str, sealed: _Sealed
-    ) -> Imported:
-        digest = await asyncio.to_thread(sha256, data)
-        blob = self._cipher.lookup(digest, purpose="source").hex()
-        known = await self._blobs.has(SOURCE_BLOBS, blob)
-        if not known:
-            await self._blobs.put(SOURCE_BLOBS, blob, data)
-        try:
-            async with self._database.write() as session:
-                accepted = await self._write(session, data, order, table, source, blob, sealed)
-        except BaseException:
-            if not known:
-                await asyncio.shield(self._blobs.delete(SOURCE_BLOBS, blob))
-            raise
-        rows = len(table.lines)
-        return Imported(source, rows, accepted, rows - accepted - len(sealed.rejects), tuple(sealed.rejects))
+    async def _imported_before(self, upload: Upload, order: ImportOrder, layout: SourceLayout) -> Imported | None:
+        """The earlier import of the same bytes, read in the same way by the same rules, if there was one."""
+        same = select(SourceRow).where(
+            SourceRow.dataset == order.dataset,
+            SourceRow.blob == upload.name,
+            SourceRow.column == layout.column,
+            SourceRow.delimiter == layout.delimiter.value,
+            SourceRow.normaliser == normaliser_version(order.kind),
+            SourceRow.region == order.region if order.region is not None else SourceRow.region.is_(None),
+        )
+        async with self._database.read() as session:
+            row = await session.scalar(same.order_by(SourceRow.imported).limit(1))
+            if row is None:
+                return None
+            lines = select(RejectRow.line, RejectRow.reason).where(RejectRow.source == row.id).order_by(RejectRow.line)
+            rejects = [(line, reason) for line, reason in await session.execute(lines)]
+        counts = (row.rows, row.accepted, row.duplicates, row.rejected)
+        return Imported(Outcome.UNCHANGED, row.id, layout, *counts, tuple(rejects))
 
-    async def _write(
+    async def _read(
         self,
-        session: AsyncSession,
-        data: bytes,
+        upload: Upload,
         order: ImportOrder,
-        table: SourceTable,
+        layout: SourceLayout,
         source: str,
-        blob: str,
-        sealed: _Sealed,
-    ) -> int:
-        dataset = await session.get(DatasetRow, order.dataset)
-        if dataset is None:
-            dataset = DatasetRow(name=order.dataset, kind=order.kind.value, revision=0, created=self._clock())
-            session.add(dataset)
-            await session.flush()
-        row = SourceRow(
-            id=source,
-            dataset=order.dataset,
-            blob=blob,
-            bytes=len(data),
-            rows=len(table.lines),
-            accepted=0,
-            duplicates=0,
-            rejected=len(sealed.rejects),
-            column=table.column,
-            delimiter=table.delimiter.value,
-            region=order.region,
-            extractor=EXTRACTOR,
-            imported=self._clock(),
-        )
-        session.add(row)
-        await session.flush()
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        unless_known = dialect.insert(RecordRow).on_conflict_do_nothing(index_elements=["dataset", "lookup"])
-        for start in range(0, len(sealed.records), INSERT_ROWS):
-            await session.execute(unless_known, sealed.records[start : start + INSERT_ROWS])
-        rejects = [{"source": source, "line": line, "reason": reason} for line, reason in sealed.rejects]
-        for start in range(0, len(rejects), INSERT_ROWS):
-            await session.execute(insert(RejectRow), rejects[start : start + INSERT_ROWS])
-        accepted = (
-            await session.scalar(select(func.count()).select_from(RecordRow).where(RecordRow.source == source)) or 0
-        )
-        row.accepted = accepted
-        row.duplicates = row.rows - accepted - row.rejected
-        if accepted:
-            dataset.revision += 1
-        await self._custody.record(
-            "source-imported",
-            {
-                "dataset": order.dataset,
-                "source": source,
-                "kind": order.kind.value,
-                "extractor": EXTRACTOR,
-                "rows": row.rows,
-                "accepted": accepted,
-                "duplicates": row.duplicates,
-                "rejected": row.rejected,
-            },
-            session,
-        )
-        return accepted
+        spool: Spool,
+        progress: ImportProgress,
+    ) -> None:
+        """Step 3. Chunks are worked at side by side and taken in order."""
+        lines = read_lines(lambda: self._uploads.read_verified(upload, progress.seen), layout, self._limits)
+        under_way: deque[asyncio.Task[list[SealedLines]]] = deque()
+        arguments = (self._cipher, order.dataset, order.kind.value, order.region, source)
+        try:
+            more = True
+            while more or under_way:
+                chunk = await asyncio.to_thread(_next_lines, lines) if more else []
+                more = bool(chunk)
+                if more:
+                    task = Task(seal_lines, (*arguments, chunk))
+                    under_way.append(asyncio.create_task(self._workers.run([task])))
+                if under_way and (len(under_way) > CHUNKS_AHEAD or not more):
+                    [sealed] = await under_way.popleft()
+                    await asyncio.to_thread(spool.add, sealed)
+                    progress.rows += sealed.records + len(sealed.rejects)
+        finally:
+            for waiting in under_way:
+                waiting.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _count_new(self, dataset: str, spool: Spool) -> int:
+        new = 0
+        batches = spool.sorted(ROWS_AT_ONCE)
+        while records := await asyncio.to_thread(next, batches, None):
+            new += len(records) - await self._staging.held(dataset, records)
+        return new
+
+    async def _store(self, staged: StagedSource, spool: Spool, progress: ImportProgress) -> int:
+        """Steps 4 and 5. When one fails, what was staged is dropped; a crash leaves that to the next import."""
+        try:
+            await self._staging.begin(staged)
+            batches = spool.sorted(ROWS_AT_ONCE)
+            while records := await asyncio.to_thread(next, batches, None):
+                await self._staging.add_records(staged, records)
+                progress.rows_stored += len(records)
+            await self._staging.add_rejects(staged, spool.rejects)
+            return await self._staging.finish(staged)
+        except Exception:
+            await self._staging.drop_left_behind()
+            raise
+
+
+def _next_lines(lines: Iterator[SourceLine]) -> list[tuple[int, str]]:
+    with _refusals():
+        return [(line.number, line.text) for line in islice(lines, CHUNK_LINES)]
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except SourceRefused as refused:
+        raise ProblemError(422, f"source-{refused.code}", str(refused)) from None

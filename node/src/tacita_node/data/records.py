@@ -1,29 +1,15 @@
-"""From a source's lines to sealed records: normalise, seal, and find again without opening."""
+"""Sealed records: how one is sealed, and found again without opening it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tacita_protocol.crypto.jcs import canonical_json, parse_json
 from tacita_protocol.crypto.storage import StorageCipher
-from tacita_protocol.errors import DecryptionFailed, InvalidIdentifier
+from tacita_protocol.errors import DecryptionFailed
 from tacita_protocol.identifiers.kind import Kind
-from tacita_protocol.identifiers.normalise import normalise
-from tacita_protocol.psi.engine import Task
-
-CHUNK_LINES = 2_000
-"""Lines that one worker normalises at a time."""
 
 TABLE = "records"
 RECORD_VERSION = 1
 MAX_SEALED_TEXT = 256 * 1024
-
-
-@dataclass(frozen=True)
-class Normalised:
-    """What became of one field: its canonical form, or the reason why it has none."""
-
-    canonical: str | None
-    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -36,25 +22,6 @@ class RecordText:
     normaliser: str
     canonical: str
     original: str
-
-
-def normalise_chunk(kind: str, region: str | None, texts: Sequence[str]) -> list[Normalised]:
-    """Normalises some fields of one kind. Runs in a worker: top-level, and everything it takes and gives is plain."""
-    results = []
-    for text in texts:
-        try:
-            results.append(Normalised(normalise(Kind(kind), text, region), None))
-        except InvalidIdentifier as error:
-            results.append(Normalised(None, str(error.reason)))
-    return results
-
-
-def normalising_tasks(kind: Kind, region: str | None, texts: Sequence[str]) -> list[Task]:
-    """The work of normalising `texts`, in chunks; the results, joined in order, are one `Normalised` a text."""
-    return [
-        Task(normalise_chunk, (kind.value, region, tuple(texts[start : start + CHUNK_LINES])))
-        for start in range(0, len(texts), CHUNK_LINES)
-    ]
 
 
 class RecordSealer:

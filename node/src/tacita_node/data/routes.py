@@ -5,18 +5,14 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Path, Query, Request
 
 from tacita_node.access.openapi import BROKER, problems
-from tacita_node.data.imports import ImportOrder
 from tacita_node.data.service import Publication
-from tacita_node.data.sources import Delimiter
 from tacita_node.problems import ProblemError
 from tacita_node.services import services_of
-from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
 from tacita_sdk.node_api import (
     DatasetList,
     DatasetSummary,
     HexId,
-    ImportReport,
     PublishOrder,
     PublishReport,
     RejectedLine,
@@ -24,50 +20,10 @@ from tacita_sdk.node_api import (
     Slug,
 )
 
-REJECTS_SHOWN = 20
-"""Rejected lines in an import's report; all of them are at /rejects."""
-
-CSV_TYPES = frozenset({"text/csv", "text/tab-separated-values"})
-SOURCE_BODY = {
-    "requestBody": {
-        "description": "The file: UTF-8, a header line, one record a line.",
-        "required": True,
-        "content": {media: {"schema": {"type": "string"}} for media in sorted(CSV_TYPES)},
-    }
-}
-
 router = APIRouter(prefix="/v1/datasets", tags=["data"])
 
 Name = Annotated[Slug, Path()]
 E = TypeVar("E", PartnerKind, Sensitivity)
-
-
-@router.post("/{name}/imports", openapi_extra=SOURCE_BODY, responses=problems(409))
-async def import_source(
-    request: Request,
-    name: Name,
-    kind: Annotated[Kind, Query()],
-    column: Annotated[str | None, Query(min_length=1, max_length=300)] = None,
-    region: Annotated[str | None, Query(pattern=r"^[A-Z]{2}$")] = None,
-    delimiter: Annotated[Delimiter | None, Query()] = None,
-) -> ImportReport:
-    """Imports one column of a CSV file, all of it or nothing; the body is the file."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media not in CSV_TYPES:
-        raise ProblemError(415, "csv-needed", "Send the file itself, as text/csv.")
-    order = ImportOrder(name, kind, column, region, delimiter)
-    done = await services_of(request).datasets.import_source(await request.body(), order)
-    shown = tuple(RejectedLine(line=line, reason=reason) for line, reason in done.rejects[:REJECTS_SHOWN])
-    return ImportReport(
-        dataset=name,
-        kind=kind.value,
-        source=done.source,
-        rows=done.rows,
-        accepted=done.accepted,
-        duplicates=done.duplicates,
-        rejected=len(done.rejects),
-        rejects_preview=shown,
-    )
 
 
 @router.get("")

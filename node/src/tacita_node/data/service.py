@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
 from tacita_node.data.epochs import Epochs, EpochSnapshot
-from tacita_node.data.imports import Imported, Importer, ImportOrder
+from tacita_node.data.imports import Imported, Importer, ImportOrder, ImportProgress
 from tacita_node.data.records import RecordSealer
 from tacita_node.data.tables import DatasetRow, EpochRow, RecordRow, RejectRow, SourceRow
+from tacita_node.data.uploads import Uploads
 from tacita_node.identity import Identity
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
@@ -70,6 +71,7 @@ class DatasetService:
         *,
         identity: Identity,
         cipher: StorageCipher,
+        uploads: Uploads,
         importer: Importer,
         epochs: Epochs,
         custody: CustodyChain,
@@ -81,6 +83,7 @@ class DatasetService:
         self._own = identity.card.body
         self._cipher = cipher
         self._importer = importer
+        self.uploads = uploads
         self._epochs = epochs
         self._custody = custody
         self._broker = broker
@@ -89,19 +92,25 @@ class DatasetService:
         """Held while a card is on its way to the broker: a withdrawal must not overtake it."""
 
     async def import_source(self, data: bytes, order: ImportOrder) -> Imported:
-        """Imports a source file, all of it or nothing. Raises `ProblemError`."""
-        return await self._importer.run(data, order)
+        """Imports a source file that is in memory, all of it or nothing. Raises `ProblemError`."""
+        upload = await self.uploads.whole(data)
+        return await self._importer.run(upload, order, ImportProgress(upload.size))
 
     async def forget_unrecorded(self) -> None:
         """Destroys source files that a crash kept from being recorded as imported."""
-        await self._importer.forget_unrecorded()
+        await self.uploads.forget_unrecorded()
+
+    async def drop_left_behind(self) -> None:
+        """Drops the rows, seen by nobody, of an import that a crash ended."""
+        await self._importer.drop_left_behind()
 
     async def datasets(self) -> list[DatasetState]:
         """The own datasets by name."""
         async with self._database.read() as session:
-            rows = (await session.scalars(select(DatasetRow).order_by(DatasetRow.name))).all()
-            grouped = select(RecordRow.dataset, func.count()).group_by(RecordRow.dataset)
-            counts: dict[str, int] = {row[0]: row[1] for row in await session.execute(grouped)}
+            there = select(DatasetRow).where(DatasetRow.revision > 0)
+            rows = (await session.scalars(there.order_by(DatasetRow.name))).all()
+            grouped = select(SourceRow.dataset, func.sum(SourceRow.accepted)).group_by(SourceRow.dataset)
+            counts: dict[str, int] = {row[0]: int(row[1]) for row in await session.execute(grouped)}
             newest = select(EpochRow.dataset, func.max(EpochRow.epoch)).group_by(EpochRow.dataset)
             last: dict[str, int] = {row[0]: row[1] for row in await session.execute(newest)}
             states = []
@@ -118,7 +127,7 @@ class DatasetService:
         """Every rejected line of one source as (line, reason), in order. Raises `ProblemError`."""
         async with self._database.read() as session:
             row = await session.get(SourceRow, source)
-            if row is None or row.dataset != dataset:
+            if row is None or row.dataset != dataset or row.staged:
                 raise ProblemError(404, "no-such-source", "This dataset has no such source.")
             columns = select(RejectRow.line, RejectRow.reason).where(RejectRow.source == source)
             found = (await session.execute(columns.order_by(RejectRow.line))).all()

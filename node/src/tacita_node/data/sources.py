@@ -1,12 +1,11 @@
-"""Reading one column of a CSV file: strict about the file, so that nothing is silently read as something else.
+"""Reading one column of a CSV file, line by line: strict, so that nothing is silently read as something else.
 
 A file that is not what it should be is refused whole, with a named reason and at most a line number; what a line's
 field says is judged later (`records.py`). Nothing of the file's text is ever in an error.
 """
 
 import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +17,10 @@ from tacita_protocol.identifiers.normalise import normalise
 EXTRACTOR = "csv/1"
 """What read the records, for their provenance: format and version of the rules in this module."""
 
-_BOM = "\ufeff"
+_BOM = "\ufeff".encode()
+_BOM_BYTES = len(_BOM)
+_UTF8_BYTES = 4
+"""Bytes of a character, at most."""
 
 
 class Delimiter(StrEnum):
@@ -55,73 +57,67 @@ class SourceLine:
 
 
 @dataclass(frozen=True)
-class SourceTable:
-    """What was read: the lines under the header, the column's number (from 0) and the delimiter."""
+class SourceLayout:
+    """How a file is read: the column's number (from 0) among `width` columns, and the delimiter."""
 
-    lines: tuple[SourceLine, ...]
     column: int
+    width: int
     delimiter: Delimiter
 
 
-def read_source(
-    data: bytes,
-    *,
-    kind: Kind,
-    column: str | None,
-    region: str | None,
-    delimiter: Delimiter | None,
-    limits: Limits,
-) -> SourceTable:
-    """The chosen column of a CSV file with a header line, UTF-8 with or without a byte order mark.
+Pieces = Callable[[], Iterable[bytes]]
+"""A file from its beginning, in pieces of any length; called once for each time that it is read."""
+
+
+def layout_of(
+    pieces: Pieces, *, kind: Kind, column: str | None, region: str | None, delimiter: Delimiter | None, limits: Limits
+) -> SourceLayout:
+    """How to read one column of a CSV file with a header line, UTF-8 with or without a byte order mark.
+
+    Reads the header only. Raises `SourceRefused`.
 
     Args:
-        data: the file.
+        pieces: the file.
         kind: what the column holds: a heading that is itself such an identifier means that the header is missing.
         column: its heading, compared without case; may be None when the file has one column.
         region: what national spellings are read in.
         delimiter: None to find out from the header line.
         limits: sizes that are refused.
+    """
+    chosen = delimiter if delimiter is not None else detect_delimiter(pieces, column, limits)
+    header_line, header = next(rows_of(pieces, chosen, limits), (1, []))
+    if not header:
+        raise SourceRefused("empty", "The file has no header line.")
+    index = column_of(header, column)
+    _check_heading(header[index], kind, region, header_line)
+    return SourceLayout(index, len(header), chosen)
+
+
+def read_lines(pieces: Pieces, layout: SourceLayout, limits: Limits) -> Iterator[SourceLine]:
+    """The lines under the header, one after the other: nothing of the file is held but the line that is read.
+
+    What is read, or refused, does not depend on where one piece ends and the next begins. Raises `SourceRefused`.
+    """
+    count = 0
+    rows = rows_of(pieces, layout.delimiter, limits)
+    next(rows, None)
+    for number, row in rows:
+        if len(row) != layout.width:
+            raise SourceRefused("uneven-row", "this line has another number of fields than the header.", line=number)
+        if count == limits.import_rows:
+            raise SourceRefused("too-many-rows", f"The file has more than {limits.import_rows} lines.")
+        count += 1
+        yield SourceLine(number, row[layout.column])
+    if not count:
+        raise SourceRefused("empty", "The file has a header and no lines under it.")
+
+
+def detect_delimiter(pieces: Pieces, column: str | None, limits: Limits) -> Delimiter:
+    """The delimiter under which the header has the wanted column; else the only one that splits the header at all.
 
     Raises `SourceRefused`.
     """
-    text = _text(data, limits)
-    chosen = delimiter if delimiter is not None else _detect(text, column, limits)
-    rows = _rows(text, chosen, limits)
-    header_line, header = next(rows, (1, []))
-    if not header:
-        raise SourceRefused("empty", "The file has no header line.")
-    index = _column(header, column)
-    _check_heading(header[index], kind, region, header_line)
-    lines: list[SourceLine] = []
-    for number, row in rows:
-        if len(row) != len(header):
-            raise SourceRefused("uneven-row", "this line has another number of fields than the header.", line=number)
-        if len(lines) == limits.import_rows:
-            raise SourceRefused("too-many-rows", f"The file has more than {limits.import_rows} lines.")
-        lines.append(SourceLine(number, row[index]))
-    if not lines:
-        raise SourceRefused("empty", "The file has a header and no lines under it.")
-    return SourceTable(tuple(lines), index, chosen)
-
-
-def _text(data: bytes, limits: Limits) -> str:
-    if len(data) > limits.import_bytes:
-        raise SourceRefused("too-large", f"The file has more than {limits.import_bytes} bytes.")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SourceRefused("not-utf8", "this is not UTF-8 text; save the file as CSV UTF-8.", line=line) from None
-    text = text.removeprefix(_BOM)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceRefused("not-text", "this is not text; save the file as CSV UTF-8.", line=line)
-    return text
-
-
-def _detect(text: str, column: str | None, limits: Limits) -> Delimiter:
-    """The delimiter under which the header has the wanted column; else the only one that splits the header at all."""
-    headers = {candidate: _first_row(text, candidate, limits) for candidate in Delimiter}
+    headers = {candidate: _first_row(pieces, candidate, limits) for candidate in Delimiter}
     if column is not None:
         holding = [candidate for candidate, header in headers.items() if _positions(header, column)]
         widest = max((len(headers[candidate]) for candidate in holding), default=0)
@@ -140,17 +136,12 @@ def _detect(text: str, column: str | None, limits: Limits) -> Delimiter:
     return splitting[0] if splitting else Delimiter.COMMA
 
 
-def _first_row(text: str, delimiter: Delimiter, limits: Limits) -> list[str]:
-    reader = csv.reader(_Lines(text, limits.import_row_characters), delimiter=delimiter.character, strict=True)
-    try:
-        return next((row for row in reader if row), [])
-    except csv.Error:  # quoted otherwise than this delimiter would have it: not this one
-        return []
+def rows_of(pieces: Pieces, delimiter: Delimiter, limits: Limits) -> Iterator[tuple[int, list[str]]]:
+    """Every line that is not blank, with the number of the line of the file on which it begins.
 
-
-def _rows(text: str, delimiter: Delimiter, limits: Limits) -> Iterator[tuple[int, list[str]]]:
-    """Every line that is not blank, with the number of the line of the file on which it begins."""
-    lines = _Lines(text, limits.import_row_characters)
+    Raises `SourceRefused`.
+    """
+    lines = _Lines(pieces(), limits)
     reader = csv.reader(lines, delimiter=delimiter.character, strict=True)
     begins = 1
     try:
@@ -172,16 +163,26 @@ def _rows(text: str, delimiter: Delimiter, limits: Limits) -> Iterator[tuple[int
         ) from None
 
 
+def _first_row(pieces: Pieces, delimiter: Delimiter, limits: Limits) -> list[str]:
+    reader = csv.reader(_Lines(pieces(), limits), delimiter=delimiter.character, strict=True)
+    try:
+        return next((row for row in reader if row), [])
+    except csv.Error:  # quoted otherwise than this delimiter would have it: not this one
+        return []
+
+
 class _Lines(Iterator[str]):
-    """The lines of a text, as the csv reader takes them. Within one row it gives no more than `limit` characters: a
-    row may go over many lines inside quotation marks, and all of it would be in memory before anything counts it.
+    """The lines of a file, as the csv reader takes them, each checked and decoded by itself: in UTF-8 no byte of a
+    character looks like the end of a line. Within one row it gives no more than a row may have: a row may go over many
+    lines inside quotation marks, and all of it would be in memory before anything counts it.
     """
 
-    def __init__(self, text: str, limit: int) -> None:
-        self._text = io.StringIO(text, newline="")
-        self._limit = limit
+    def __init__(self, pieces: Iterable[bytes], limits: Limits) -> None:
+        self._limit = limits.import_row_characters
+        self._lines = _split(pieces, _UTF8_BYTES * self._limit)
         self._given = 0
         self._row = 1
+        self._line = 0
 
     def begin_row(self, line: int) -> None:
         """The next line, number `line`, begins a row."""
@@ -189,16 +190,48 @@ class _Lines(Iterator[str]):
         self._row = line
 
     def __next__(self) -> str:
-        line = self._text.readline(self._limit + 1)
-        if not line:
-            raise StopIteration
+        data = next(self._lines)
+        self._line += 1
+        if self._line == 1:
+            data = data.removeprefix(_BOM)
+        if len(data) > _UTF8_BYTES * self._limit:
+            raise self._too_long()
+        try:
+            line = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise SourceRefused(
+                "not-utf8", "this is not UTF-8 text; save the file as CSV UTF-8.", line=self._line
+            ) from None
+        if "\0" in line:
+            raise SourceRefused("not-text", "this is not text; save the file as CSV UTF-8.", line=self._line)
         self._given += len(line)
         if self._given > self._limit:
-            raise SourceRefused("row-too-long", f"a row has more than {self._limit} characters.", line=self._row)
+            raise self._too_long()
         return line
 
+    def _too_long(self) -> SourceRefused:
+        return SourceRefused("row-too-long", f"a row has more than {self._limit} characters.", line=self._row)
 
-def _column(header: list[str], column: str | None) -> int:
+
+def _split(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+    """The lines of some pieces, with their ends (LF, CR or CR LF). What is longer than `limit` bytes is given as soon
+    as that shows, so that no more is held.
+    """
+    rest = b""
+    for piece in pieces:
+        lines = (rest + piece).splitlines(keepends=True)
+        # The last line may go on in the next piece, and after a CR an LF may follow there.
+        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        yield from lines
+        if len(rest) > limit + _BOM_BYTES:
+            yield rest
+            return
+    if rest:
+        yield rest
+
+
+def column_of(header: list[str], column: str | None) -> int:
+    """The number of the column under that heading. Raises `SourceRefused`."""
     if column is None:
         if len(header) > 1:
             raise SourceRefused("column-needed", f"The file has {len(header)} columns; name one with --column.")

@@ -1,13 +1,16 @@
 """Tables of the node's own data. No column holds an identifier, a token or an unkeyed hash of one."""
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, String, Text, false
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tacita_node.storage import Base
 
 
 class DatasetRow(Base):
-    """A named set of records of one kind. `revision` counts the imports that added to it."""
+    """A named set of records of one kind. `revision` counts the imports that added to it: at 0, the first has not
+    ended, and the dataset is not there for anybody (`existing_dataset`).
+    """
 
     __tablename__ = "datasets"
 
@@ -17,8 +20,17 @@ class DatasetRow(Base):
     created: Mapped[int]
 
 
+async def existing_dataset(session: AsyncSession, name: str) -> DatasetRow | None:
+    """The dataset of that name; None also while its first import runs."""
+    row = await session.get(DatasetRow, name)
+    return None if row is None or not row.revision else row
+
+
 class SourceRow(Base):
-    """One imported file. Its bytes are the blob `blob` (keyed HMAC of their SHA-256), `extractor` read them."""
+    """One imported file. `blob` (keyed HMAC of its SHA-256) names its bytes, which `extractor` read.
+
+    While it is `staged`, its import has not ended: nothing of it, records and rejects included, is there for anybody.
+    """
 
     __tablename__ = "sources"
 
@@ -35,6 +47,9 @@ class SourceRow(Base):
     delimiter: Mapped[str] = mapped_column(String(16))
     region: Mapped[str | None] = mapped_column(String(2))
     extractor: Mapped[str] = mapped_column(String(32))
+    normaliser: Mapped[str | None] = mapped_column(String(32))
+    """Version of the rules that read the column; None of sources from before it was kept."""
+    staged: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     imported: Mapped[int]
 
 

@@ -21,7 +21,7 @@ from tacita_node.agreements.tables import AgreementRow
 from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
 from tacita_node.data.service import DatasetService
-from tacita_node.data.tables import DatasetRow
+from tacita_node.data.tables import existing_dataset
 from tacita_node.identity import Identity, verify_card
 from tacita_node.lifecycle.tables import RevocationCursor, RevocationRow
 from tacita_node.problems import ProblemError
@@ -80,7 +80,7 @@ class RevocationService:
         """
         subject = RevokedDataset(partner=self._identity.partner, dataset=dataset, epoch=None)
         async with self._database.write() as session:
-            if await session.get(DatasetRow, dataset) is None:
+            if await existing_dataset(session, dataset) is None:
                 raise ProblemError(404, "no-such-dataset", "This node has no dataset of that name.")
             if await self._datasets.withdraw_in(session, dataset):
                 signed = await self._sign(session, subject, dataset)

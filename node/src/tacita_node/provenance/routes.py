@@ -24,7 +24,7 @@ async def provenance(
     """Where one line of an imported source stands: the record that it became, or why it became none."""
     async with services_of(request).database.read() as session:
         row = await session.get(SourceRow, source)
-        if row is None:
+        if row is None or row.staged:
             raise ProblemError(404, "no-such-source", "This node has imported no such source.")
         dataset = await session.get_one(DatasetRow, row.dataset)
         record = await session.scalar(select(RecordRow.id).where(RecordRow.source == source, RecordRow.line == line))

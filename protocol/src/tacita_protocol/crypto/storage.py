@@ -37,6 +37,10 @@ class StorageCipher:
     def __repr__(self) -> str:
         return "StorageCipher(<secret>)"
 
+    def __reduce__(self) -> tuple[type["StorageCipher"], tuple[bytes]]:
+        """For worker processes of our own: the key alone, from which they derive the others."""
+        return StorageCipher, (self._key,)
+
     def encrypt(self, plaintext: bytes, *, table: str, row: str, version: int = 1) -> bytes:
         """A record for this place.
 

@@ -1,53 +1,19 @@
 """`tacita data`: import, look at, publish and withdraw what this node holds."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from tacita_sdk.cli import importing
 from tacita_sdk.cli.connection import Session, on_node
 from tacita_sdk.cli.wording import identifier, not_well_formed, slug
-
-if TYPE_CHECKING:
-    from tacita_sdk.node_api import ImportReport
 
 app = typer.Typer(help="Import, list, publish and withdraw this node's own data.", no_args_is_help=True)
 
 Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.", callback=slug)]
 
 
-@app.command("import", epilog="Example: tacita data import customers.csv --dataset phones --kind phone --column mobile")
-@on_node
-def import_(
-    session: Session,
-    file: Annotated[Path, typer.Argument(help="CSV file with a header line.", exists=True, dir_okay=False)],
-    dataset: Dataset,
-    kind: Annotated[str, typer.Option(help="phone, account, email, company, domain, handle, wallet or file.")],
-    column: Annotated[str | None, typer.Option(help="Header of the column; needed when there are several.")] = None,
-    region: Annotated[str | None, typer.Option(help="Country in which national spellings are read, e.g. GB.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="comma, semicolon or tab; found out when not given.")] = None,
-) -> None:
-    """Import one column of a CSV file: all of it or, on any error, none of it."""
-    from tacita_sdk.cli.output import show
-
-    with session.connect() as node:
-        report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=region, delimiter=delimiter)
-    show(report, as_json=session.as_json, lines=lines_of_import(report))
-
-
-def lines_of_import(report: "ImportReport") -> list[str]:
-    """An import for a person. The source's id is always said: hits name it instead of the file."""
-    lines = [
-        f"{report.accepted} of {report.rows} rows imported into {report.dataset} as source {report.source}; "
-        f"duplicates: {report.duplicates}, rejected: {report.rejected}.",
-        *(f"  line {reject.line}: {reject.reason}" for reject in report.rejects_preview),
-    ]
-    if report.rejected > len(report.rejects_preview):
-        lines.append(f"  all of them: tacita data rejects --dataset {report.dataset} --source {report.source}")
-    reasons = {reject.reason for reject in report.rejects_preview}
-    if "needs-region" in reasons or (report.accepted == report.duplicates == 0 and "unknown-country" in reasons):
-        lines.append("  National spellings need the two-letter code of their country, such as --region GB (not UK).")
-    return lines
+app.command("import", epilog=importing.EXAMPLE)(on_node(importing.import_))
 
 
 @app.command("list", epilog="Example: tacita data list")

@@ -18,6 +18,7 @@ from tacita_sdk.node_api import (
     MatchSummary,
     NodeStatus,
     PartnerSummary,
+    Preview,
     Provenance,
     PublishReport,
     RejectedLine,
@@ -26,7 +27,7 @@ from tacita_sdk.node_api import (
 
 OUTPUTS: Final[Mapping[str, Any]] = {
     "node status": NodeStatus,
-    "data import": ImportReport,
+    "data import": ImportReport | Preview,
     "data list": tuple[DatasetSummary, ...],
     "data rejects": tuple[RejectedLine, ...],
     "data provenance": Provenance,

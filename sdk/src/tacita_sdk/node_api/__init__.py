@@ -1,8 +1,8 @@
 """The bodies of a node's local API, shared by the node that answers and the clients that ask.
 
 Everything is strict: an unknown field, a wrong type or an over-long value is refused before any of it is used. Times
-are whole seconds since 1970 UTC. Identifiers appear in exactly one place, `HitView.value`, which the node's own user
-asked for.
+are whole seconds since 1970 UTC. Identifiers appear in two places, which the node's own user asked for: in
+`HitView.value`, and in the `Preview` of the user's own file.
 """
 
 from tacita_sdk.node_api.agreements import (
@@ -29,7 +29,6 @@ from tacita_sdk.node_api.data import (
     MAX_LINE,
     DatasetList,
     DatasetSummary,
-    ImportReport,
     Provenance,
     PublishOrder,
     PublishReport,
@@ -38,6 +37,14 @@ from tacita_sdk.node_api.data import (
     Withdrawn,
 )
 from tacita_sdk.node_api.doctor import DoctorReport, Finding
+from tacita_sdk.node_api.imports import (
+    ImportReport,
+    ImportState,
+    Preview,
+    PreviewedLine,
+    UploadOrder,
+    UploadState,
+)
 from tacita_sdk.node_api.matches import (
     Hits,
     HitView,
@@ -81,6 +88,7 @@ __all__ = [
     "HitView",
     "Hits",
     "ImportReport",
+    "ImportState",
     "MatchList",
     "MatchOrder",
     "MatchProgress",
@@ -90,6 +98,8 @@ __all__ = [
     "NodeStatus",
     "PartnerSummaries",
     "PartnerSummary",
+    "Preview",
+    "PreviewedLine",
     "Provenance",
     "PublishOrder",
     "PublishReport",
@@ -99,5 +109,7 @@ __all__ = [
     "Slug",
     "TermDraft",
     "Text",
+    "UploadOrder",
+    "UploadState",
     "Withdrawn",
 ]

@@ -15,19 +15,6 @@ class RejectedLine(NodeModel):
     reason: Code
 
 
-class ImportReport(NodeModel):
-    """`POST /v1/datasets/{name}/imports`: accepted + duplicates + rejected = rows."""
-
-    dataset: Slug
-    kind: Code
-    source: HexId
-    rows: int
-    accepted: int
-    duplicates: int
-    rejected: int
-    rejects_preview: tuple[RejectedLine, ...]
-
-
 class Rejects(NodeModel):
     """`GET /v1/datasets/{name}/rejects`: every rejected line of a source, in order."""
 

@@ -81,3 +81,22 @@ def to_revision(file: Path, revision: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
+
+
+def test_datasets_without_a_record_go_and_the_others_stay(tmp_path: Path) -> None:
+    """An import whose every line was rejected used to make one."""
+    file = tmp_path / "node.db"
+    to_revision(file, "0004")
+    source = "INSERT INTO sources VALUES (?, ?, 'b', 1, 2, ?, 0, ?, 0, 'comma', NULL, 'csv/1', 1)"
+    with sqlite3.connect(file) as database:
+        for name, revision, accepted in (("empty", 0, 0), ("accounts", 1, 1)):
+            database.execute("INSERT INTO datasets VALUES (?, 'account', ?, 1)", (name, revision))
+            database.execute(source, (f"of-{name}", name, accepted, 2 - accepted))
+            database.execute("INSERT INTO rejects VALUES (?, 3, 'checksum')", (f"of-{name}",))
+        database.execute("INSERT INTO records VALUES (7, 'accounts', 'of-accounts', 2, 1, x'00', x'00')")
+    migrate(file)
+    with sqlite3.connect(file) as database:
+        assert database.execute("SELECT name FROM datasets").fetchall() == [("accounts",)]
+        assert database.execute("SELECT id, staged, normaliser FROM sources").fetchall() == [("of-accounts", 0, None)]
+        assert database.execute("SELECT source FROM rejects").fetchall() == [("of-accounts",)]
+        assert database.execute("SELECT id FROM records").fetchall() == [(7,)]

@@ -1,0 +1,113 @@
+"""What `tacita data import` says and writes: sentences, progress, and the file of rejected lines."""
+
+import io
+import stat
+from pathlib import Path
+
+import pytest
+
+from tacita_sdk.cli.import_progress import ImportLine
+from tacita_sdk.cli.importing import lines_of_import, lines_of_preview
+from tacita_sdk.cli.reject_file import write_rejects
+from tacita_sdk.import_steps import ImportProgress
+from tacita_sdk.node_api import ImportReport, Preview, PreviewedLine, RejectedLine
+
+REPORT = ImportReport(
+    outcome="imported",
+    dataset="phones",
+    kind="phone",
+    source="3f" * 16,
+    column=2,
+    delimiter="semicolon",
+    rows=4,
+    accepted=2,
+    duplicates=0,
+    rejected=2,
+    rejects_kept=2,
+    rejects_preview=(RejectedLine(line=3, reason="invalid"), RejectedLine(line=6, reason="extension")),
+)
+SOURCE = '\ufeffname;phone\na;+447911123456\n"b\nb";0;\n'.replace("0;\n", "0\n") + "c;+447911123457\nd;1 x 2\n"
+
+
+def test_the_reject_file_says_line_column_and_reason_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.csv"
+    path.write_text("an older report")
+    write_rejects(path, REPORT, None)
+    assert path.read_text().splitlines() == ["line,column,reason", "3,2,invalid", "6,2,extension"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_values_come_from_the_users_own_file_and_only_when_asked_for(tmp_path: Path) -> None:
+    source, path = tmp_path / "phones.csv", tmp_path / "rejects.csv"
+    source.write_text(SOURCE)
+    write_rejects(path, REPORT, source)
+    assert path.read_text().splitlines() == ["line,column,reason,value", "3,2,invalid,0", "6,2,extension,1 x 2"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        ("imported", "2 of 4 rows imported into phones as source 3f"),
+        ("unchanged", "This file was imported into phones before, as source 3f"),
+        ("dry-run", "2 of 4 rows would be imported into phones"),
+    ],
+)
+def test_each_outcome_has_its_sentence(outcome: str, says: str) -> None:
+    assert lines_of_import(REPORT.model_copy(update={"outcome": outcome}))[0].startswith(says)
+
+
+def test_nothing_valid_says_what_to_do() -> None:
+    nothing = {"outcome": "nothing-valid", "source": None, "accepted": 0, "rejected": 4, "rejects_kept": 4}
+    lines = lines_of_import(REPORT.model_copy(update=nothing))
+    assert lines[0].startswith("None of the 4 rows holds a valid identifier of the kind phone, so nothing is stored")
+    assert "--preview" in lines[0]
+    assert "--rejects FILE" in lines[-1]
+
+
+def test_a_preview_ends_with_the_command_that_imports_it_so() -> None:
+    line = PreviewedLine(line=2, text="07911 123456", canonical="+447911123456", reason=None)
+    seen = Preview(
+        headings=("name", "mobile"),
+        delimiter="comma",
+        column=2,
+        heading="mobile",
+        kind="phone",
+        region="GB",
+        tried=1,
+        valid=1,
+        lines=(line,),
+    )
+    lines = lines_of_preview(seen, Path("customers.csv"))
+    assert "  line 2: 07911 123456  ->  +447911123456" in lines
+    assert lines[-1].endswith(
+        "tacita data import customers.csv --dataset NAME --kind phone --column 'mobile' --region GB"
+    )
+    unknown = seen.model_copy(update={"column": None, "heading": None, "kind": None})
+    assert "--column" in lines_of_preview(unknown, Path("customers.csv"))[1]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_rows_per_second_and_time_left() -> None:
+    times = iter([0.0, 0.0, 2.0, 2.0, 4.0])
+    stream = Terminal()
+    line = ImportLine(stream, clock=lambda: next(times))
+    line.show(ImportProgress("reading", 0, 4_000, 0))
+    line.show(ImportProgress("reading", 1_000, 4_000, 100))
+    assert stream.getvalue().endswith("reading  1,000 of 4,000 bytes (25 %), 50 rows a second, 6 s left")
+    line.show(ImportProgress("storing", 0, 400, 400))
+    line.end()
+    assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_log_file_gets_a_line_for_each_phase() -> None:
+    stream = io.StringIO()
+    line = ImportLine(stream)
+    for progress in (ImportProgress("sending", 0, 9), ImportProgress("sending", 5, 9), ImportProgress("storing", 1, 2)):
+        line.show(progress)
+    line.end()
+    assert stream.getvalue() == "sending\nstoring\n"
