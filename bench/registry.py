@@ -8,6 +8,7 @@ from bench.report import Figure
 BENCHMARKS: Mapping[str, str] = {
     "ecdh.2^16": "bench.ecdh:ecdh_2_16",
     "path.ecdh.2^16": "bench.path:path_ecdh_2_16",
+    "import.phones": "bench.imports:import_phones",
     "cli.help": "bench.start:cli_help",
     "start.broker": "bench.start:start_broker",
 }
