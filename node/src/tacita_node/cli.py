@@ -61,6 +61,9 @@ def init(
     database: Annotated[
         str | None, typer.Option(help="postgresql://user@host/database, without a password; a file in DIR by default.")
     ] = None,
+    broker_ca: Annotated[
+        Path | None, typer.Option(help="PEM file of the authority whose certificate the broker must have.")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,6 +92,7 @@ def init(
             contact=contact or "not given",
             port=port,
             database=database,
+            broker_ca=broker_ca,
         )
     except ValueError:
         fail(f"--kind is one of: {', '.join(PartnerKind)}")
@@ -121,6 +125,7 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
     import uvloop
 
     from tacita_node import logs
+    from tacita_node.broker_link.tls import AuthorityUnreadable
     from tacita_node.postgresql import DatabaseRefused, RunsElsewhere
     from tacita_node.run import CannotRun, listening, only_one, run_node
     from tacita_policies.source import PolicyRefused
@@ -133,7 +138,7 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
             logs.configure()
             identity = _rotated(node, settings, passphrase) if node.rotation.exists() else _identity(node, passphrase)
             told_to_stop = uvloop.run(run_node(node, settings, identity, listener))
-    except (CannotRun, PolicyRefused, DatabaseRefused, RunsElsewhere) as error:
+    except (CannotRun, PolicyRefused, DatabaseRefused, RunsElsewhere, AuthorityUnreadable) as error:
         fail(str(error))
     if not told_to_stop:
         raise typer.Exit(DEFECT)
@@ -213,12 +218,17 @@ async def _enrol(
 ) -> "Identity":
     import httpx2
 
+    from tacita_node.broker_link.tls import AuthorityUnreadable, trusted
     from tacita_node.clock import system_clock
     from tacita_node.enrolment import EnrolmentRefused, enrol
     from tacita_node.identity import IdentityBroken
     from tacita_sdk.errors import SdkError
 
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    try:
+        verify = trusted(application.broker_ca)
+    except AuthorityUnreadable as error:
+        fail(str(error))
+    async with httpx2.AsyncClient(trust_env=False, verify=verify) as client:
         try:
             return await enrol(
                 node,
@@ -237,6 +247,7 @@ def _rotated(node: NodeDirectory, settings: "Settings", passphrase: bytes, *, be
     """The identity once a rotation is finished that was begun; with `begin`, one is begun if there is none."""
     import asyncio
 
+    from tacita_node.broker_link.tls import AuthorityUnreadable
     from tacita_node.clock import system_clock
     from tacita_node.identity import IdentityBroken
     from tacita_node.lifecycle.rotation import Rotation, RotationRefused
@@ -246,7 +257,7 @@ def _rotated(node: NodeDirectory, settings: "Settings", passphrase: bytes, *, be
     rotation = Rotation(node, settings, passphrase, clock=system_clock)
     try:
         return asyncio.run(rotation.rotate() if begin else rotation.finish())
-    except (RotationRefused, IdentityBroken, DatabaseRefused) as error:
+    except (RotationRefused, IdentityBroken, DatabaseRefused, AuthorityUnreadable) as error:
         fail(str(error))
     except SdkError as error:
         begun = "the keys are being replaced" if node.rotation.exists() else "nothing was changed"

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     database: str | None = Field(
         default=None, description="PostgreSQL's address, postgresql://user@host/database; node.db when it is not given"
     )
+    broker_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority whose certificate the broker must have; the system's when not given",
+    )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="worker processes")
     limits: Limits = Limits()
 

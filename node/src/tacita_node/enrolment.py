@@ -9,6 +9,7 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2
 
@@ -45,6 +46,7 @@ class Application:
     contact: str
     port: int = DEFAULT_PORT
     database: str | None = None
+    broker_ca: Path | None = None
     workers: int | None = None
     register: str | None = field(default=None)
     number: str | None = field(default=None)
@@ -160,8 +162,9 @@ def _card_body(application: Application, keys: NodeKeys, *, issued: int) -> Part
 def _config(application: Application) -> str:
     # An address without quotes, spaces or control characters: `storage.check_new` has looked at it.
     database = "" if application.database is None else f'database = "{application.database}"\n'
+    authority = "" if application.broker_ca is None else f"broker_ca = '{application.broker_ca.absolute()}'\n"
     workers = "" if application.workers is None else f"workers = {application.workers}\n"
     return f"""# Settings of this node. Each may be overridden by an environment variable TACITA_NODE_<NAME>.
 host = "127.0.0.1"
 port = {application.port}
-{database}{workers}"""
+{database}{authority}{workers}"""

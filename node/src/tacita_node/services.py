@@ -16,6 +16,7 @@ from tacita_node.access.tokens import Tokens
 from tacita_node.agreements.policy import AgreementPolicy
 from tacita_node.agreements.service import AgreementService
 from tacita_node.blobs import BlobStore
+from tacita_node.broker_link.tls import trusted
 from tacita_node.clock import Clock
 from tacita_node.config import NodeDirectory, Settings
 from tacita_node.data.custody import CustodyChain
@@ -120,7 +121,9 @@ async def open_services(
     async with AsyncExitStack() as stack:
         database = Database(place)
         stack.push_async_callback(database.close)
-        client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=False))
+        client = await stack.enter_async_context(
+            httpx2.AsyncClient(transport=transport, trust_env=False, verify=trusted(settings.broker_ca))
+        )
         if workers is None:
             pool = WorkerPool(settings.workers)
             stack.callback(pool.close)

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import update
 
 from tacita_node.agreements.endings import void_in
+from tacita_node.broker_link.tls import trusted
 from tacita_node.clock import Clock
 from tacita_node.config import NodeDirectory, Settings
 from tacita_node.data.custody import ROTATED
@@ -151,7 +152,8 @@ class Rotation:
 
     async def _put_in_force(self, identity: Identity, following: _Next) -> None:
         """Returns once the broker has the new card in force. Drops the rotation when the broker refuses it."""
-        async with httpx2.AsyncClient(transport=self._transport, trust_env=False) as client:
+        verify = trusted(self._settings.broker_ca)
+        async with httpx2.AsyncClient(transport=self._transport, trust_env=False, verify=verify) as client:
             new = self._client(identity, following.keys, client)
             if await _in_force(new, following.card):
                 return
