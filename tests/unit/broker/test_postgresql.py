@@ -15,6 +15,7 @@ from tacita_broker.errors import ConfigurationRefused, LeaseLost
 from tacita_broker.log.lease import lease_of
 from tacita_broker.migrations.upgrade import upgrade
 from tacita_broker.storage import SCHEMA_HEAD, Base, Database, parse_url
+from tacita_broker.tables import TABLES
 from tacita_node.storage import migrate as migrate_node
 from tacita_node.storage import place_of
 from tests.support.interruption import Interrupted, interrupted_after
@@ -30,6 +31,7 @@ def test_migrations_make_exactly_the_models_tables(served: str) -> None:
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == SCHEMA_HEAD
         assert compare_metadata(context, Base.metadata) == []
+        assert {table.__tablename__ for table in TABLES} == set(Base.metadata.tables)
         columns = [column for name in Base.metadata.tables for column in inspect(connection).get_columns(name)]
         numbers = [column["type"] for column in columns if isinstance(column["type"], Integer)]
         assert len(numbers) > 20

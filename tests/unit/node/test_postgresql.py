@@ -11,7 +11,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import BigInteger, Integer, create_engine, inspect
 from sqlalchemy.engine import URL
 
-import tacita_node.migrations
+import tacita_node.access.tables
+import tacita_node.agreements.tables
+import tacita_node.data.tables
+import tacita_node.lifecycle.tables
+import tacita_node.matching.tables
+import tacita_node.migrations  # the ones above register their tables
 from tacita_node.postgresql import DatabaseRefused, alone
 from tacita_node.storage import HEAD, Base, check_new, migrate, place_of
 from tests.support.interruption import Interrupted, interrupted_after
