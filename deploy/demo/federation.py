@@ -1,4 +1,4 @@
-"""The demo's federation: a broker, two nodes and two independent witnesses, each its own process and directory."""
+"""Real processes under one folder: a broker, nodes and independent witnesses, each with a directory of its own."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +49,10 @@ class Federation:
     environment: Mapping[str, str] = field(default_factory=dict)
     broker_port: int = field(default_factory=lambda: _free_port())
     visible_port: int | None = None
+    broker_start_seconds: float = field(default=0.0, init=False)
+    """From starting the broker's process to its first answer."""
     _stack: ExitStack = field(default_factory=ExitStack)
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +73,11 @@ class Federation:
         return self.root / "trust.policy"
 
     @property
+    def passphrase_file(self) -> Path:
+        """The passphrase of every key file here; where people work, each has one."""
+        return self.root / "secrets" / "passphrase"
+
+    @property
     def log_directory(self) -> Path:
         """The public log as files: checkpoint and tiles."""
         return self.root / "broker" / "log"
@@ -78,9 +86,11 @@ class Federation:
         """Make and start the broker; returns its public keys."""
         directory, port = str(self.root / "broker"), str(self.broker_port)
         self._command("tacita-broker", "init", directory, "--name", "demo-broker", "--port", port)
+        began = time.monotonic()
         self._start("broker", "tacita-broker", "run", directory)
         _wait_until_healthy(f"http://127.0.0.1:{port}")
-        return self._json("tacita-broker", "info", str(self.root / "broker"), "--json")
+        self.broker_start_seconds = time.monotonic() - began
+        return self._json("tacita-broker", "info", directory, "--json")
 
     def enrol(self, partner: str, *, name: str, kind: str, jurisdiction: str) -> Member:
         """Invite, initialise and approve a node."""
@@ -101,14 +111,22 @@ class Federation:
 
     def start_witness(self, name: str, *, log_vkey: str) -> tuple[str, str]:
         """Make and start an independent witness; returns its name and verifier key."""
+        vkey = self.make_witness(name, log_vkey=log_vkey)
+        self.run_witness(name)
+        return name, vkey
+
+    def make_witness(self, name: str, *, log_vkey: str) -> str:
+        """Make an independent witness; returns its verifier key."""
         directory = self.root / name
         line = self._command(
             "tacita", "witness", "init", str(directory), "--name", name, "--broker", self.broker_url,
             "--log-vkey", log_vkey,
         )  # fmt: skip
-        self._start(name, "tacita", "witness", "run", str(directory))
-        _, _, vkey = line.split()
-        return name, vkey
+        return line.split()[2]
+
+    def run_witness(self, name: str) -> None:
+        """Start a witness that was made."""
+        self._start(name, "tacita", "witness", "run", str(self.root / name))
 
     def issue_trust(self, *, log_vkey: str, independent: Mapping[str, str], nodes: Mapping[str, str]) -> None:
         """Write the trust file (both independent witnesses must have cosigned) and issue it at the broker."""
@@ -124,13 +142,35 @@ class Federation:
 
     def start_node(self, member: Member) -> None:
         """Install the trust file at a node and start it."""
+        self.install_trust(member)
+        self.run_node(member)
+
+    def install_trust(self, member: Member) -> None:
+        """Give a node the trust file."""
         self._command("tacita-node", "trust", str(member.directory), str(self.trust_file))
+
+    def run_node(self, member: Member) -> None:
+        """Start a node that has its trust file, for the first time or again."""
         self._start(member.partner, "tacita-node", "run", str(member.directory))
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: what a process feels of a power cut."""
+        self._processes[name].kill()
+        self._processes[name].wait()
+
+    @property
+    def process_ids(self) -> dict[str, int]:
+        """The running processes by name."""
+        return {name: process.pid for name, process in self._processes.items() if process.poll() is None}
 
     def tacita(self, *arguments: str, member: Member | None = None) -> str:
         """Run the `tacita` command as a user of a node would; returns what it prints."""
         extra = {} if member is None else {"TACITA_NODE": member.url, "TACITA_TOKEN_FILE": str(member.token_file)}
         return self._command("tacita", *arguments, extra=extra)
+
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the `tacita` command where a failure may be the right answer."""
+        return self._run(["tacita", *arguments], {})
 
     def _json(self, *command: str) -> dict[str, Any]:
         answer = json.loads(self._command(*command))
@@ -139,19 +179,22 @@ class Federation:
         return answer
 
     def _command(self, *command: str, extra: Mapping[str, str] | None = None) -> str:
-        done = subprocess.run(
-            [str(COMMANDS / command[0]), *command[1:]],
-            env=self._environment(extra or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._run(command, extra or {})
         if done.returncode != 0:
             raise SystemExit(f"`{command[0]} {command[1]}` failed with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
+    def _run(self, command: Sequence[str], extra: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(COMMANDS / command[0]), *command[1:]],
+            env=self._environment(extra),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def _start(self, name: str, *command: str) -> None:
-        log = self._stack.enter_context((self.root / f"{name}.log").open("w", encoding="utf-8"))
+        log = self._stack.enter_context((self.root / f"{name}.log").open("a", encoding="utf-8"))
         process = subprocess.Popen(
             [str(COMMANDS / command[0]), *command[1:]],
             env=self._environment({}),
@@ -160,10 +203,11 @@ class Federation:
             stderr=log,
             start_new_session=True,
         )
+        self._processes[name] = process
         self._stack.callback(_stop, process)
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        passphrase = self.root / "secrets" / "passphrase"
+        passphrase = self.passphrase_file
         if not passphrase.exists():
             _write_secret(passphrase, secrets.token_urlsafe(32))
         return {

@@ -1,12 +1,13 @@
 """`make demo`: a whole federation on this machine, real matches on synthetic data, and the proof verified offline.
 
-Ends with one JSON line, and exit code 0 only when every planted overlap was found, nothing else was, the denied and the
-refused match were just that, and the audit trail verified.
+Ends with one JSON line, and exit code 0 only when every planted overlap was found, nothing else was, what had to be
+denied and refused was, both sides agreed after the power cut, the log verified and both forgeries of it did not.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -14,18 +15,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.demo.federation import Federation, Member
-from deploy.demo.matches import Tally, match_all
-from deploy.demo.sample_data import REGION, SampleData, write_sample_data
-from tacita_sdk.errors import NodeUnreachable
-from tacita_sdk.node import Node
-from tacita_sdk.node_api import AgreementDraft, PublishOrder, TermDraft
+from deploy.demo.cast import Cast, assembled
+from deploy.demo.contracts import agree
+from deploy.demo.federation import Federation
+from deploy.demo.footprint import processor_seconds, weights
+from deploy.demo.holdings import load
+from deploy.demo.inspection import Inspection
+from deploy.demo.questions import chapter, say
+from deploy.demo.sample_data import write_sample_data
+from deploy.demo.story import broker_saw_nothing, in_short, inspected, tell
+from deploy.demo.tally import Tally
 
 ROOT = Path(".demo")
 MARKER = ".made-by-tacita-demo"
 NOTICE = "Synthetic data, one machine, one operator runs every witness."
-APPROVAL_SECONDS = 30.0
-INDEPENDENT_WITNESSES = ("witness-north", "witness-south")
 # A denial's closing entry comes at a random time, so that it looks like a match's; the demo does not wait long for it.
 ENVIRONMENT = {"TACITA_BROKER_DENIAL_CLOSING_MEAN_SECONDS": "2"}
 
@@ -39,33 +42,78 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
-    print(NOTICE)
+    tally = Tally()
+    introduce()
     _clear(ROOT)
+    print("\nMaking their keys and directories, and starting them ...", flush=True)
     with Federation(ROOT, ENVIRONMENT) as federation, ThreadPoolExecutor(1) as beside:
         writing = beside.submit(write_sample_data, ROOT / "data")
-        bank, ngo = _found(federation)
-        data = writing.result()
-        tally = Tally()
-        with Node(bank.url, token=bank.token) as bank_node, Node(ngo.url, token=ngo.token) as ngo_node:
-            _wait_until_ready(bank_node, ngo_node)
-            _load(bank_node, ngo_node, data)
-            _agree(bank_node, ngo_node, bank, ngo)
-            match_all(bank_node, ngo_node, data, tally)
-        _verify(federation, (bank, ngo), tally)
-        line = json.dumps(tally.summary())
-        (ROOT / "summary.json").write_text(line + "\n", encoding="ascii")
-        print(f"\nEverything is in {ROOT}/; it took {time.monotonic() - started:.0f} s.")
-        if keep:
-            print(f"Still running: broker {federation.broker_url}, bank {bank.url}, NGO {ngo.url}. Ctrl-C stops them.")
-            print("A token for each local API is in .demo/secrets/.")
-            print(line, flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+        with assembled(federation) as cast:
+            report_start(cast)
+            data = writing.result()
+            chapter("They load their lists, each into its own process; no file leaves it.")
+            load(cast, data)
+            agree(cast)
+            say("Bank and NGO, and hotels and NGO, signed agreements: what each may ask the other, and what for.")
+            say("Some details were planted on two sides, in different spellings. Planted is told beside found.")
+            denied = tell(cast, data, tally)
+            inspection = Inspection(federation, ROOT / "inspection")
+            inspected(cast, inspection, denied, tally)
+            broker_saw_nothing(cast, data, tally)
+            in_short(tally)
+            line = json.dumps(tally.summary())
+            (ROOT / "summary.json").write_text(line + "\n", encoding="ascii")
+            print(
+                f"\nEverything is in {ROOT}/; it took {time.monotonic() - started:.0f} s. The regulator's check again:"
+            )
+            print(f"  .venv/bin/tacita {' '.join(inspection.command(inspection.log))}")
+            if keep:
+                stay(cast)
+                print(line, flush=True)
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.pause()
     for problem in tally.unexpected:
         print(problem, file=sys.stderr)
     if not keep:
         print(line)
     return 0 if tally.as_promised else 1
+
+
+def introduce() -> None:
+    """Who takes part."""
+    print(NOTICE)
+    chapter("Organisations that each hold a trace of human trafficking find out what they have in common,")
+    print("without showing each other the rest. Who takes part, each as its own process:")
+    say("Albion Bank     10,000 customers: telephone numbers, accounts, e-mail addresses.")
+    say("Harbour Hotels  a hotel group with 300 staffing agencies, and 40 more that want to work for it.")
+    say("Haven           an NGO with a victims' hotline, and lists of what victims and adverts named.")
+    say("The broker      carries sealed messages between them, and writes a journal of every question. It has no list.")
+    say("The regulator   has no list either. It countersigns the journal, and will check it at the end.")
+    say("A university    countersigns the journal too, so that nobody can rewrite it together with one witness.")
+
+
+def report_start(cast: Cast) -> None:
+    """How long the processes took, and what they weigh at rest."""
+    names = {"broker": "broker", "albion-bank": "bank", "harbour-hotels": "hotels", "haven": "NGO"}
+    weighed = weights(cast.federation.process_ids)
+    taken = processor_seconds(cast.federation.process_ids.values())
+    chapter(f"All six processes were ready {cast.ready_seconds:.1f} s after they were started.")
+    say(f"That took {taken:.1f} s of processor time on {len(os.sched_getaffinity(0))} cores.")
+    shown = (
+        f"{names.get(name, name)} {weight.own:.0f}" + (f" (+{weight.helpers:.0f})" if weight.helpers else "")
+        for name, weight in weighed.items()
+    )
+    say(f"Memory of each at rest, in MiB (+ its helper that decides by the rules): {', '.join(shown)}.")
+
+
+def stay(cast: Cast) -> None:
+    """Where everything is, for somebody who wants to go on."""
+    bank, hotel, ngo = (party.member for party in cast.parties)
+    print(f"\nStill running: broker {cast.federation.broker_url}")
+    for name, member in (("bank", bank), ("hotels", hotel), ("NGO", ngo)):
+        print(f"  {name:<7} {member.url}  token in {member.token_file}")
+    print(f"  Try: TACITA_NODE={ngo.url} TACITA_TOKEN_FILE={ngo.token_file} .venv/bin/tacita match list")
+    print("Ctrl-C stops them.")
 
 
 def _clear(root: Path) -> None:
@@ -76,147 +124,6 @@ def _clear(root: Path) -> None:
         shutil.rmtree(root)
     (root / "data").mkdir(parents=True)
     (root / MARKER).touch()
-
-
-def _found(federation: Federation) -> tuple[Member, Member]:
-    """Broker, two nodes and two witnesses, each its own process; the trust file; the nodes started."""
-    print("\nStarting a broker, a bank, an NGO and two independent witnesses ...")
-    info = federation.start_broker()
-    with ThreadPoolExecutor() as together:
-        nodes = [
-            together.submit(federation.enrol, "albion-bank", name="Albion Bank", kind="bank", jurisdiction=REGION),
-            together.submit(federation.enrol, "haven", name="Haven", kind="ngo", jurisdiction=REGION),
-        ]
-        witnesses = [
-            together.submit(federation.start_witness, name, log_vkey=info["log_vkey"]) for name in INDEPENDENT_WITNESSES
-        ]
-    bank, ngo = (node.result() for node in nodes)
-    federation.issue_trust(
-        log_vkey=info["log_vkey"],
-        independent=dict(witness.result() for witness in witnesses),
-        nodes={member.partner: member.witness_vkey for member in (bank, ngo)},
-    )
-    federation.start_node(bank)
-    federation.start_node(ngo)
-    return bank, ngo
-
-
-def _wait_until_ready(*nodes: Node) -> None:
-    give_up = time.monotonic() + APPROVAL_SECONDS
-    for node in nodes:
-        while True:
-            try:
-                status = node.status()
-                if status.approved and status.trust:
-                    break
-            except NodeUnreachable:
-                if time.monotonic() > give_up:
-                    raise
-            if time.monotonic() > give_up:
-                raise SystemExit("A node was not approved in time.")
-            time.sleep(0.1)
-
-
-def _load(bank: Node, ngo: Node, data: SampleData) -> None:
-    print("\nImporting: every file stays on its own node.")
-    imports = (
-        (bank, data.customers, "customer-phones", "phone", "mobile"),
-        (bank, data.customers, "customer-accounts", "account", "iban"),
-        (bank, data.customers, "customer-emails", "email", "email"),
-        (ngo, data.hotline_phones, "hotline-phones", "phone", "number"),
-        (ngo, data.reported_accounts, "reported-accounts", "account", "account"),
-        (ngo, data.suspect_phones, "suspects", "phone", "number"),
-        (ngo, data.advert_emails, "advert-emails", "email", "address"),
-    )
-    for node, file, dataset, kind, column in imports:
-        report = node.import_csv(file, dataset=dataset, kind=kind, column=column, region=REGION)
-        print(f"  {dataset}: {report.accepted} accepted, {report.duplicates} duplicates, {report.rejected} rejected")
-    for node, dataset, sensitivity, visible_to in (
-        (bank, "customer-phones", "ordinary", "ngo"),
-        (bank, "customer-accounts", "financial", "ngo"),
-        (bank, "customer-emails", "ordinary", "ngo"),
-        (ngo, "hotline-phones", "possible-victim", "bank"),
-        (ngo, "reported-accounts", "financial", "bank"),
-        (ngo, "suspects", "ordinary", "bank"),
-    ):
-        node.publish(dataset, PublishOrder(sensitivity=sensitivity, discoverable_by=(visible_to,)))
-
-
-def _agree(bank: Node, ngo: Node, bank_member: Member, ngo_member: Member) -> None:
-    """Confirm fingerprints (each read from the other's own machine, not from the broker), propose, sign."""
-    bank.confirm_partner(ngo_member.partner, ngo_member.fingerprint)
-    ngo.confirm_partner(bank_member.partner, bank_member.fingerprint)
-    terms = (
-        TermDraft(
-            owner=ngo_member.partner,
-            dataset="reported-accounts",
-            kind="account",
-            purposes=("payment-screening",),
-            legal_bases=("gdpr-6-1-f",),
-        ),
-        TermDraft(
-            owner=bank_member.partner,
-            dataset="customer-phones",
-            kind="phone",
-            purposes=("victim-protection",),
-            legal_bases=("gdpr-6-1-d",),
-        ),
-        TermDraft(
-            owner=bank_member.partner,
-            dataset="customer-emails",
-            kind="email",
-            modes=("intersection", "cardinality"),
-            purposes=("victim-protection",),
-            legal_bases=("gdpr-6-1-d",),
-        ),
-        TermDraft(
-            owner=ngo_member.partner,
-            dataset="suspects",
-            kind="phone",
-            result_to=("owner",),
-            purposes=("payment-screening",),
-            legal_bases=("gdpr-6-1-f",),
-        ),
-    )
-    proposed = bank.propose_agreement(
-        AgreementDraft(
-            with_=ngo_member.partner,
-            terms=terms,
-            approved_by=("bank-data-owner", "bank-compliance"),
-            their_approvers=("haven-director",),
-        )
-    )
-    give_up = time.monotonic() + APPROVAL_SECONDS
-    while proposed.agreement not in {agreement.agreement for agreement in ngo.agreements()}:
-        if time.monotonic() > give_up:
-            raise SystemExit("The proposed agreement did not arrive.")
-        time.sleep(0.1)
-    ngo.sign_agreement(proposed.agreement)
-    while bank.agreement(proposed.agreement).state != "signed":
-        if time.monotonic() > give_up:
-            raise SystemExit("The signed agreement did not come back.")
-        time.sleep(0.1)
-    print("\nBank and NGO confirmed each other's fingerprints and signed an agreement.")
-
-
-def _verify(federation: Federation, members: tuple[Member, ...], tally: Tally) -> None:
-    print("\nVerifying the audit trail offline, from files alone:")
-    exports = []
-    for member in members:
-        file = ROOT / f"{member.partner}-audit.json"
-        federation.tacita("audit", "export", str(file), member=member)
-        exports.append(str(file))
-    answer = federation.tacita(
-        "audit", "verify", *exports, "--log", str(federation.log_directory), "--trust", str(federation.trust_file),
-        "--json",
-    )  # fmt: skip
-    report = json.loads(answer)
-    for step in report["steps"]:
-        print(f"  {step['step']:>2}  {step['name']}: {step['proved']}")
-    print(f"  Again, yourself: .venv/bin/tacita audit verify {' '.join(exports)} \\")
-    print(f"    --log {federation.log_directory} --trust {federation.trust_file}")
-    tally.verified = report["verified"] is True
-    tally.log_size = int((federation.log_directory / "checkpoint").read_text(encoding="utf-8").splitlines()[1])
 
 
 if __name__ == "__main__":
