@@ -179,6 +179,8 @@ class MatchFederation:
     broker: Services
     bank: Member
     ngo: Member
+    witnesses: Interceptor
+    """What lies between the independent witnesses and the broker."""
 
     async def confirm(self) -> None:
         """Each confirms the other's fingerprint."""
@@ -258,12 +260,13 @@ async def match_federation(
         transport = httpx2.ASGITransport(app)
         bank = await _enrolled(root / "bank", broker, transport, BANK, PartnerKind.BANK)
         ngo = await _enrolled(root / "ngo", broker, transport, NGO, PartnerKind.NGO)
-        await _trust(root, broker, transport, (bank, ngo), stack)
         bank.database, ngo.database = (databases.bank, databases.ngo) if databases else (None, None)
+        witnesses = Interceptor(transport)
+        await _trust(root, broker, witnesses, (bank, ngo), stack)
         for member in (bank, ngo):
             await member.start()
             stack.push_async_callback(member.stop)
-        federation = MatchFederation(broker, bank, ngo)
+        federation = MatchFederation(broker, bank, ngo, witnesses)
         await until(lambda: broker.log.trust is not None)
         yield federation
 

@@ -5,7 +5,8 @@
 2. The answer's body is read up to a limit; compressed bodies are refused, so that a limit means what it says.
 3. A 2xx answer to a signed request must be signed by the broker's pinned key, bound to that very request. An error may
    come unsigned: it can only make us stop, which whoever sits on the line can do anyway.
-4. Only idempotent requests are repeated: after a failure of the transport, or 429/502/503/504.
+4. Only idempotent requests are repeated: after a failure of the transport, or 429/502/503/504, or when the broker had
+   this very request already: something on the way delivered it twice, and only the second answer came back.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ ANSWER_TIMEOUT = 30.0
 
 _RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 _PROXY_STATUSES = frozenset({502, 503, 504})
+_REPLAYED = (401, "replayed")
 
 M = TypeVar("M", bound=Part)
 
@@ -143,7 +145,7 @@ class SignedHttp:
         for number in range(last + 1):
             try:
                 answer = await attempt()
-                if answer.status not in _RETRIED_STATUSES or number == last:
+                if number == last or not _worth_repeating(answer):
                     break
             except BrokerUnreachable:
                 if number == last:
@@ -168,6 +170,14 @@ class SignedHttp:
                 await response.aclose()
         except httpx2.RequestError as error:
             raise BrokerUnreachable("the broker could not be reached") from error
+
+
+def _worth_repeating(answer: Answer) -> bool:
+    if answer.status in _RETRIED_STATUSES:
+        return True
+    return (
+        answer.status == _REPLAYED[0] and BrokerProblem.from_response(answer.status, answer.body).code == _REPLAYED[1]
+    )
 
 
 async def _read(response: httpx2.Response, max_bytes: int) -> Answer:

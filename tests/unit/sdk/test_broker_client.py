@@ -9,7 +9,7 @@ from typing import TypeVar
 import httpx2
 import pytest
 
-from tacita_protocol.api import BrokerInfo, Inbox, PromiseBody, TokenBody, TokenRequest, parse_body
+from tacita_protocol.api import BrokerInfo, Inbox, Problem, PromiseBody, TokenBody, TokenRequest, parse_body
 from tacita_protocol.crypto.frames import Direction
 from tacita_protocol.crypto.httpsig import RequestParts, sign_response, verify_request
 from tacita_protocol.crypto.keys import SigningKey
@@ -231,6 +231,29 @@ def test_an_unavailable_broker_is_asked_again_with_a_new_signature() -> None:
     assert with_client(broker, ask) == PROMISE
     assert len(broker.nonces) == 3
     assert len({request.content for request in broker.seen}) == 1
+
+
+def test_a_request_that_something_on_the_way_delivered_twice_is_signed_anew() -> None:
+    def replayed_twice(broker: Scripted, request: httpx2.Request) -> httpx2.Response:
+        if len(broker.seen) < 3:
+            broker.signed(request, 201)  # the answer to the first delivery, which is lost
+            return httpx2.Response(401, json=problem(401, "replayed"))
+        return broker.signed(request, 201, PROMISE.model_dump_json().encode())
+
+    broker = Scripted({"/v1/matches": replayed_twice})
+    assert with_client(broker, ask) == PROMISE
+    assert len(broker.nonces) == 3
+
+
+def test_any_other_refusal_of_a_signature_is_final() -> None:
+    broker = Scripted({"/v1/matches": lambda _broker, _request: httpx2.Response(401, json=problem(401, "signature"))})
+    with pytest.raises(BrokerProblem, match="no"):
+        with_client(broker, ask)
+    assert len(broker.seen) == 1
+
+
+def problem(status: int, code: str) -> dict[str, str | int]:
+    return Problem.of(status, code, "no", "no").model_dump()
 
 
 def test_a_broker_that_stays_away_is_unreachable() -> None:
