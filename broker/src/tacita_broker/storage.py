@@ -38,7 +38,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from tacita_broker import postgresql
 from tacita_broker.errors import ConfigurationRefused
 
-SCHEMA_HEAD: Final = "0003"
+SCHEMA_HEAD: Final = "0004"
 """The newest revision in `migrations/versions`. Compared by a query, so that a start does not import Alembic."""
 BUSY_MILLISECONDS: Final = 10_000
 """How long a writer waits for another process's transaction."""

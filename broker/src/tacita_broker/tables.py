@@ -1,6 +1,6 @@
 """All tables of the broker, imported for their registration with one metadata (migrations and their test)."""
 
-from tacita_broker.access.tables import NonceRow
+from tacita_broker.access.tables import NonceHorizonRow, NonceRow
 from tacita_broker.agreements.tables import AgreementRow
 from tacita_broker.catalogue.tables import DatasetRow
 from tacita_broker.inbox.tables import InboxRow
@@ -29,6 +29,7 @@ TABLES = (
     LogHeadRow,
     LogStageRow,
     MatchRow,
+    NonceHorizonRow,
     NonceRow,
     PartnerRow,
     PastKeyRow,

@@ -1,15 +1,28 @@
-"""Each signed request counts once."""
+"""Each signed request counts once, also when the host's clock is set back.
 
-from sqlalchemy import delete, exists, insert, literal, select
+A nonce is kept for hours after its request has expired, so that a clock that is set right by as much changes nothing.
+What is forgotten after that leaves the time up to which there were such requests: none that expires before it is taken.
+"""
+
+from sqlalchemy import delete, exists, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tacita_broker.access.tables import NonceRow
+from tacita_broker.access.tables import HORIZON_ROW, NonceHorizonRow, NonceRow
 from tacita_broker.problems import ProblemError
-from tacita_protocol.crypto.httpsig import MAX_CLOCK_SKEW, VerifiedRequest
+from tacita_protocol.crypto.httpsig import VerifiedRequest
+
+KEPT_SECONDS = 2 * 3_600
+"""How long a nonce is kept after its request has expired."""
 
 
 async def use_nonce(session: AsyncSession, request: VerifiedRequest) -> None:
-    """Remember a verified request inside the caller's transaction. Raises a 401 problem when it came before."""
+    """Remember a verified request inside the caller's transaction.
+
+    Raises a 401 problem when it came before, or when nobody knows any more whether it did.
+    """
+    horizon = await session.get(NonceHorizonRow, HORIZON_ROW)
+    if horizon is not None and request.expires <= horizon.expires:
+        raise ProblemError(401, "signature-time", "The broker's clock was set back; try again in some minutes.")
     known = exists().where(NonceRow.keyid == request.keyid, NonceRow.nonce == request.nonce)
     row = select(literal(request.keyid), literal(request.nonce), literal(request.expires)).where(~known)
     stored = insert(NonceRow).from_select(["keyid", "nonce", "expires"], row).returning(NonceRow.nonce)
@@ -18,5 +31,14 @@ async def use_nonce(session: AsyncSession, request: VerifiedRequest) -> None:
 
 
 async def forget_expired(session: AsyncSession, now: int) -> None:
-    """Drop nonces whose requests would be refused for their age by now."""
-    await session.execute(delete(NonceRow).where(NonceRow.expires < now - MAX_CLOCK_SKEW))
+    """Drop nonces whose requests expired long ago, and note up to when there were such."""
+    old = NonceRow.expires < now - KEPT_SECONDS
+    newest = (await session.execute(select(func.max(NonceRow.expires)).where(old))).scalar_one()
+    if newest is None:
+        return
+    horizon = await session.get(NonceHorizonRow, HORIZON_ROW)
+    if horizon is None:
+        session.add(NonceHorizonRow(id=HORIZON_ROW, expires=newest))
+    else:
+        horizon.expires = max(horizon.expires, newest)
+    await session.execute(delete(NonceRow).where(old))

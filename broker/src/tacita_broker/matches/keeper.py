@@ -38,6 +38,8 @@ REQUESTED = "matches-requested"
 """Rung when there is something to decide."""
 TICK_SECONDS = 0.5
 """How late a deadline may be noticed."""
+CLEARING_SECONDS = 60
+"""How often used nonces are looked through for those that may be forgotten."""
 BATCH = 64
 
 
@@ -67,7 +69,8 @@ class Keeper:
         self._broker_key = broker_key
         self._clock = clock
         self._bell = bell
-        self._purged = 0
+        self.cleared = 0
+        """When nonces were last forgotten, in unix seconds."""
 
     async def run(self) -> None:
         """Until the bell stops: everything but deciding."""
@@ -99,10 +102,10 @@ class Keeper:
             due = [(act, await _oldest(session, which)) for act, which in steps.items()]
         for act, matches in due:
             await self._each(matches, act)
-        if now - self._purged >= 60:
-            self._purged = now
+        if abs(now - self.cleared) >= CLEARING_SECONDS:  # a clock may be set back
             async with self._database.write() as session:
                 await forget_expired(session, now)
+            self.cleared = now
 
     async def _each(self, matches: Sequence[str], act: Callable[[str], Awaitable[None]]) -> None:
         for match in matches:
