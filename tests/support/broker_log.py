@@ -63,6 +63,9 @@ class FaultyStore:
     async def take_lease(self, holder: str) -> Head:
         return await self._store.take_lease(holder)
 
+    async def held_head(self, holder: str) -> Head:
+        return await self._store.held_head(holder)
+
     async def waiting(self, limit: int) -> list[WaitingEntry]:
         return await self._store.waiting(limit)
 

@@ -12,7 +12,7 @@ from tacita_broker.lifecycle import routes as lifecycle
 from tacita_broker.log import routes as log
 from tacita_broker.matches import routes as matches
 from tacita_broker.partners import routes as partners
-from tacita_broker.problems import ProblemError, install_problem_handlers
+from tacita_broker.problems import ProblemError, disk_full, install_problem_handlers
 from tacita_broker.relay import routes as relay
 from tacita_broker.services import Services, services_of
 from tacita_broker.version import version
@@ -37,6 +37,8 @@ def create_app(services: Services) -> FastAPI:
         """Whether requests are served and the log grows."""
         if services_of(request).bell.stopping:
             raise ProblemError(503, "stopping", "The broker is stopping.")
+        if services_of(request).log.interrupted:
+            raise disk_full()
         return json_answer(Health(status="ok"))
 
     return app

@@ -7,10 +7,12 @@ the same answer (`not_found`).
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tacita_broker.disk import takes_nothing
 from tacita_protocol.api import Problem
 from tacita_protocol.errors import (
     LimitExceeded,
@@ -62,6 +64,13 @@ def too_many(code: str, detail: str) -> ProblemError:
     return ProblemError(429, code, detail, headers={"retry-after": "5"})
 
 
+def disk_full() -> ProblemError:
+    """What was asked for was not done, because the disk takes nothing: full, or read-only."""
+    return ProblemError(
+        503, "disk-full", "The broker cannot write at the moment; nothing was done.", headers={"retry-after": "5"}
+    )
+
+
 def problem_response(error: ProblemError) -> Response:
     """The document as a response."""
     problem = Problem.of(error.status, error.code, HTTPStatus(error.status).phrase, error.detail)
@@ -110,6 +119,14 @@ def install_problem_handlers(app: "FastAPI") -> None:
         phrase = HTTPStatus(status).phrase
         code = "-".join(phrase.lower().replace("'", "").split())
         return problem_response(ProblemError(status, code, f"{phrase}.", headers=headers))
+
+    async def on_disk(_request: Request, error: Exception) -> Response:
+        if not takes_nothing(error):
+            raise error
+        return problem_response(disk_full())
+
+    app.add_exception_handler(OSError, on_disk)
+    app.add_exception_handler(DBAPIError, on_disk)
 
     @app.exception_handler(Exception)
     async def on_failure(_request: Request, _error: Exception) -> Response:

@@ -4,9 +4,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from tacita_broker.app import create_app
 from tacita_broker.clock import system_clock
 from tacita_broker.directory import BrokerDirectory, migrate, read_passphrase
+from tacita_broker.disk import takes_nothing
 from tacita_broker.errors import ConfigurationRefused
 from tacita_broker.observability import configure_logging, events
 from tacita_broker.server import check_binding, serve
@@ -28,12 +31,18 @@ def run_broker(path: Path, passphrase_file: Path | None, changes: dict[str, Any]
     keys = directory.keys(read_passphrase(passphrase_file))
     if keys.signing.verify_key.text != settings.signing_key:
         raise ConfigurationRefused("the key file is not that of these settings")
-    asyncio.run(migrate(settings.database))
     configure_logging()
     events().info("broker.starting", broker=settings.broker, port=settings.port)
     try:
+        asyncio.run(migrate(settings.database))
         services = build(directory, settings, keys, EmbeddedDecisionPoint(Bundle.load(check=check_apart)), system_clock)
         reason = serve(create_app(services), services)
+    except (OSError, DBAPIError) as error:
+        if not takes_nothing(error):
+            raise
+        raise ConfigurationRefused(
+            f"the disk of {path} takes nothing: make room on it, or let this user write there, and start again"
+        ) from error
     except PolicyRefused as error:
         raise ConfigurationRefused(f"the policy bundle cannot be used: {error}") from error
     events().info("broker.stopped")

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
+from tacita_node.disk import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, takes_nothing
 from tacita_node.logs import places_of
 from tacita_node.services import NodeServices
 
@@ -21,7 +23,8 @@ async def background(services: NodeServices, tasks: Mapping[str, Background]) ->
     """Runs `tasks` by name during the block and cancels them after it.
 
     A task that ends on its own while the node runs is a defect: the node stops, because a node that no longer follows
-    its inbox or finishes its matches only looks alive.
+    its inbox or finishes its matches only looks alive. Only a disk that takes nothing is waited for: each task begins
+    from what is stored, so it is begun again.
     """
     running = [asyncio.create_task(_watched(name, task, services)) for name, task in tasks.items()]
     try:
@@ -36,10 +39,25 @@ async def background(services: NodeServices, tasks: Mapping[str, Background]) ->
 
 async def _watched(name: str, task: Background, services: NodeServices) -> None:
     try:
-        await task(services, services.stop)
+        pause = FIRST_PAUSE_SECONDS
+        while await _in_vain(name, task, services):
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
     except Exception as error:  # noqa: BLE001 - whatever it is: it is logged without its message, and the node stops
         _log.critical("task-failed", task=name, error=type(error).__name__, places=places_of(error))
     finally:
         if not services.stop.is_set():
             _log.critical("task-ended", task=name)
             services.stop.set()
+
+
+async def _in_vain(name: str, task: Background, services: NodeServices) -> bool:
+    """Runs a task; True when it ended because the disk takes nothing."""
+    try:
+        await task(services, services.stop)
+    except (OSError, DBAPIError) as error:
+        if not takes_nothing(error):
+            raise
+        _log.error("task-waits-for-disk", task=name, error=type(error).__name__)
+        return True
+    return False

@@ -12,9 +12,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tacita_node.disk import takes_nothing
 from tacita_node.logs import places_of
 from tacita_protocol.api import Problem
 from tacita_protocol.errors import DecryptionFailed, EngineFailure, ProtocolError
@@ -56,6 +58,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(BrokerUnreachable, _of_broker)
     app.add_exception_handler(ResponseUntrusted, _of_broker)
     app.add_exception_handler(ProtocolError, _of_protocol)
+    app.add_exception_handler(OSError, _of_disk)
+    app.add_exception_handler(DBAPIError, _of_disk)
     app.add_exception_handler(Exception, _of_defect)
 
 
@@ -126,6 +130,14 @@ async def _of_protocol(_request: Request, error: Exception) -> Response:
     if isinstance(error, DecryptionFailed | EngineFailure):  # our own disk or our own workers, not the request
         return await _of_defect(_request, error)
     return _say(422, "invalid-statement", "Something in the request or in what it names does not verify.")
+
+
+async def _of_disk(_request: Request, error: Exception) -> Response:
+    if not takes_nothing(error):
+        raise error
+    _log.error("disk-takes-nothing", error=type(error).__name__)
+    detail = "The node cannot write at the moment, so nothing was done; make room on its disk, or let it write there."
+    return problem(ProblemError(503, "disk-full", detail, headers={"retry-after": "5"}))
 
 
 async def _of_defect(_request: Request, error: Exception) -> Response:

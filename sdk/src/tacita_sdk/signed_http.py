@@ -151,7 +151,7 @@ class SignedHttp:
                 if number == last:
                     raise
             await self._sleep(self._retry.pause(number))
-        if answer.status in _PROXY_STATUSES and "signature" not in answer.headers:
+        if answer.status in _PROXY_STATUSES:
             raise BrokerUnreachable("the broker is not available at the moment")
         return answer
 

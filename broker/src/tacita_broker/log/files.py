@@ -16,19 +16,19 @@ class LogFiles:
     """The directory behind `/log/`. Calls block until the disk has the bytes; an `OSError` is fatal for the caller."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._publishing = threading.Lock()
 
     def read(self, path: str) -> bytes:
         """A tile or bundle. Raises `LogDamaged` when it is not there."""
         try:
-            return (self._root / path).read_bytes()
+            return (self.root / path).read_bytes()
         except FileNotFoundError:
             raise LogDamaged("a file of the published log is missing") from None
 
     def write_tile(self, path: str, data: bytes) -> None:
         """Write a tile or bundle. Writing the same bytes again is allowed; other bytes are a fork (`LogDamaged`)."""
-        target = self._root / path
+        target = self.root / path
         try:
             present: bytes | None = target.read_bytes()
         except FileNotFoundError:
@@ -42,7 +42,7 @@ class LogFiles:
     def published(self) -> bytes | None:
         """The checkpoint note, None before the first."""
         try:
-            return (self._root / CHECKPOINT).read_bytes()
+            return (self.root / CHECKPOINT).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -61,8 +61,8 @@ class LogFiles:
                     if old != new:
                         raise LogDamaged("the published checkpoint of this size is another one")
                     return
-            make_directory_durably(self._root)
-            write_durably(self._root / CHECKPOINT, note)
+            make_directory_durably(self.root)
+            write_durably(self.root / CHECKPOINT, note)
 
     def add_cosignatures(self, note: bytes) -> bool:
         """Replace the published checkpoint by the same one with more signatures; False when it is another by now."""
@@ -70,7 +70,7 @@ class LogFiles:
             present = self.published()
             if present is None or split_note(present)[0] != split_note(note)[0]:
                 return False
-            write_durably(self._root / CHECKPOINT, note)
+            write_durably(self.root / CHECKPOINT, note)
             return True
 
 

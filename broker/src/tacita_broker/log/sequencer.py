@@ -7,7 +7,8 @@
 4. clear the stage. A crash before: 2 and 3 are repeated without effect.
 
 The live path applies a stage with the very function that recovery uses. Cosignatures and answers come after step 4
-(`witnessing`). Any error on the way (an fsync that failed above all) ends the sequencer, and with it the process.
+(`witnessing`). A disk that takes nothing is waited for: then `resume` begins from what is stored, as a start does. Any
+other error on the way (an fsync that failed above all) ends the sequencer, and with it the process.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class Store(Protocol):
     """The database's side: every call is one durable transaction, and two calls never interleave."""
 
     async def take_lease(self, holder: str) -> Head: ...
+    async def held_head(self, holder: str) -> Head: ...
     async def waiting(self, limit: int) -> list[WaitingEntry]: ...
     async def entries(self, start: int, stop: int) -> list[bytes]: ...
     async def positions(self) -> int: ...
@@ -72,7 +74,13 @@ class Sequencer:
 
         Raises `LogRolledBack`, `LogDamaged` or `LeaseLost`; the broker must not start then.
         """
-        head = await self._store.take_lease(self._holder)
+        await self._recover(await self._store.take_lease(self._holder))
+
+    async def resume(self) -> None:
+        """The same after a step that failed because the disk took nothing. Raises `LeaseLost` when another has come."""
+        await self._recover(await self._store.held_head(self._holder))
+
+    async def _recover(self, head: Head) -> None:
         # 1. The stored head is ours.
         try:
             open_note(head.note.encode(), [self._signer.verifier])

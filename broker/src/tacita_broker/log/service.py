@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
+from tacita_broker.disk import done, takes_nothing
+from tacita_broker.files import forget_unfinished
 from tacita_broker.log.files import LogFiles
 from tacita_broker.log.sequencer import Sequencer
 from tacita_broker.log.store import LogStore
@@ -29,6 +32,14 @@ PROVED = "log-proved"
 PINNED = "log-pinned"
 """Rung when witnesses are asked for another checkpoint."""
 
+DISK = "log-disk"
+"""Listened to while the log waits for the disk; rung by nobody, but by the end."""
+DISK_PAUSE_SECONDS = 1.0
+"""Between two attempts to go on while the disk takes nothing."""
+
+LEFTOVER_SECONDS = 3_600
+"""Age at which a half-written file is nobody's any more."""
+
 
 class LogService:
     """Everything that the rest of the broker asks of its log."""
@@ -44,8 +55,11 @@ class LogService:
     ) -> None:
         self._database = database
         self._limits = limits
+        self._clock = clock
         self._bell = bell
         self._failure: OSError | None = None
+        self.interrupted = False
+        """The disk took nothing, and the log does not grow until it does."""
         self._cards: dict[str, LoggedCard] = {}
         self.files = LogFiles(directory)
         self.sequencer = Sequencer(
@@ -60,6 +74,8 @@ class LogService:
 
     async def recover(self) -> None:
         """Bring log and files to one state. Raises `LogFailure`: the broker must not start."""
+        # Younger ones may be another broker's, if two should ever run: it finds out by itself that it must stop.
+        await asyncio.to_thread(forget_unfinished, self.files.root, before=self._clock() - LEFTOVER_SECONDS)
         await self.sequencer.recover()
         await self._read_trust()
         await self.witnessing.resettle()
@@ -70,25 +86,40 @@ class LogService:
         while not self._bell.stopping:
             if self._failure is not None:
                 raise self._failure
-            with self._bell.listen(QUEUED) as listener:
-                integrated = await self.sequencer.step()
-                if await self._read_trust():
-                    await self.witnessing.resettle()
-                if await self.witnessing.advance():
-                    self._bell.ring(PINNED)
-                if not integrated:
-                    await listener.heard(self._limits.log_poll_seconds)
-            # Entries that come close together share a checkpoint, hence a round of witnesses.
-            await asyncio.sleep(self._limits.log_batch_seconds)
+            resuming, self.interrupted = self.interrupted, False
+            if not await done("log", self._resume if resuming else self._grow):
+                self.interrupted = True
+                with self._bell.listen(DISK) as listener:
+                    await listener.heard(DISK_PAUSE_SECONDS)
+
+    async def _resume(self) -> None:
+        await self.sequencer.resume()
+        # A cosignature may have been kept that counted for nothing yet.
+        await self.witnessing.resettle()
+        self._bell.ring(PROVED)
+
+    async def _grow(self) -> None:
+        with self._bell.listen(QUEUED) as listener:
+            integrated = await self.sequencer.step()
+            if await self._read_trust():
+                await self.witnessing.resettle()
+            if await self.witnessing.advance():
+                self._bell.ring(PINNED)
+            if not integrated:
+                await listener.heard(self._limits.log_poll_seconds)
+        # Entries that come close together share a checkpoint, hence a round of witnesses.
+        await asyncio.sleep(self._limits.log_batch_seconds)
 
     async def cosign(self, size: int, line: str) -> None:
         """Take a witness's cosignature. Raises `ProblemError`."""
         try:
             useful = await self.witnessing.add_cosignature(size, line)
-        except OSError as error:
-            self._failure = (
-                error  # the published checkpoint may not be on the disk: the log ends, not this request only
-            )
+        except (OSError, DBAPIError) as error:
+            # The line may be kept and have counted for nothing yet: resuming counts it.
+            self.interrupted = True
+            if isinstance(error, OSError) and not takes_nothing(error):
+                # The published checkpoint may not be on the disk: the log ends, not this request only.
+                self._failure = error
             self._bell.ring(QUEUED)
             raise
         if useful:

@@ -67,6 +67,14 @@ class LogStore:
             row.holder = holder
             return Head(row.size, row.note)
 
+    async def held_head(self, holder: str) -> Head:
+        """The newest stored checkpoint. Raises `LeaseLost` unless `holder` still has the lease."""
+        async with self._database.read() as session:
+            row = await session.get(LogHeadRow, HEAD_ROW)
+            if row is None or row.holder != holder:
+                raise LeaseLost("another broker has taken over the log")
+            return Head(row.size, row.note)
+
     async def head(self) -> Head:
         """The newest stored checkpoint."""
         async with self._database.read() as session:

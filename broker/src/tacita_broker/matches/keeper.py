@@ -1,4 +1,5 @@
-"""What the broker does with matches by itself. All of it starts from the database, so a restart forgets nothing.
+"""What the broker does with matches by itself. All of it starts from the database, so a restart forgets nothing, and
+what a full disk prevents is done at a later tick.
 
 promised, not decided                  -> decide, hand the opening entry to the log
 opening proved                         -> show the decision: granted or denied
@@ -19,6 +20,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from tacita_broker.access.nonces import forget_expired
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
+from tacita_broker.disk import done
 from tacita_broker.inbox.service import InboxService
 from tacita_broker.log.service import PROVED, QUEUED, LogService
 from tacita_broker.log.tables import LogEntryRow
@@ -76,7 +78,7 @@ class Keeper:
         """Until the bell stops: everything but deciding."""
         while not self._bell.stopping:
             with self._bell.listen(PROVED, CLOSED) as listener:
-                await self._tick()
+                await done("matches", self._tick)
                 await listener.heard(TICK_SECONDS)
 
     async def run_decisions(self) -> None:
@@ -85,10 +87,13 @@ class Keeper:
         """
         while not self._bell.stopping:
             with self._bell.listen(REQUESTED) as listener:
-                async with self._database.read() as session:
-                    undecided = await _oldest(session, _undecided())
-                await self._each(undecided, self._decide)
+                await done("decisions", self._decide_all)
                 await listener.heard(TICK_SECONDS)
+
+    async def _decide_all(self) -> None:
+        async with self._database.read() as session:
+            undecided = await _oldest(session, _undecided())
+        await self._each(undecided, self._decide)
 
     async def _tick(self) -> None:
         now = self._clock()

@@ -10,14 +10,15 @@
    not wait for it.
 5. An event at which this node itself fails is logged as critical, recorded in the custody chain, and passed over: its
    match is not answered, its agreement not received, and those behind it go on. When not even that can be recorded, the
-   node stops. A revocation is never passed over: it is tried again, and until it has been followed no request is taken
-   up, since it may be the asker's.
+   node stops; but a disk that takes nothing is waited for. A revocation is never passed over: it is tried again, and
+   until it has been followed no request is taken up, since it may be the asker's.
 """
 
 import asyncio
 
 import structlog
 
+from tacita_node.disk import takes_nothing
 from tacita_node.logs import places_of
 from tacita_node.matching.context import NO_TRUST
 from tacita_node.matching.journal import MatchJournal
@@ -113,7 +114,9 @@ class _Inbox:
             dealt_with = await _deal_with(self._services, event)
         except (BrokerProblem, BrokerUnreachable, ResponseUntrusted):
             raise
-        except Exception as error:  # noqa: BLE001 - one event's defect must not end the others; nothing is swallowed
+        except Exception as error:  # one event's defect must not end the others; nothing is swallowed
+            if takes_nothing(error):
+                raise
             await self._failed(event, error)
             dealt_with = event.type is not InboxEventType.REVOCATION
         else:

@@ -4,7 +4,8 @@
 2. At start-up every unsettled match of the journal gets one again. A job's keys died with the process that held them,
    so a running match is first aborted with a receipt; a match that was ended already goes on closing, and says so if
    its result had not been kept.
-3. A task that fails by a defect of this node is logged, aborted like after a restart, and goes on to its closing.
+3. A task that fails by a defect of this node is logged, aborted like after a restart, and goes on to its closing. What
+   a disk that takes nothing prevents is tried again until it does: every match ends.
 4. What a running match stands on is checked again whenever something may have been taken back, and each minute.
 """
 
@@ -15,6 +16,7 @@ from functools import partial
 
 import structlog
 
+from tacita_node.disk import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, takes_nothing
 from tacita_node.logs import places_of
 from tacita_node.matching.closing import MatchClosing
 from tacita_node.matching.endings import CANCELLED, NODE_FAILED
@@ -155,7 +157,7 @@ class MatchJobs:
 
     async def _supervise(self, match: str, signals: Signals, job: MatchJob | None) -> None:
         if job is not None:
-            await self._guarded("match-job-failed", match, job.run)
+            await self._guarded("match-job-failed", match, job.run, repeatable=False)
             await self._guarded("match-abort-failed", match, partial(self._abort_left, match))
         looking = asyncio.create_task(self._look(match, signals, job), name=f"look-{match}")
         closing = MatchClosing(
@@ -171,7 +173,7 @@ class MatchJobs:
         """Looks what a match found, beside the wait for its closing; says so when there is nothing to show for it."""
         try:
             if job is not None:
-                await self._guarded("match-look-failed", match, job.look)
+                await self._guarded("match-look-failed", match, job.look, repeatable=False)
             await self._guarded("match-look-failed", match, partial(self._admit_loss, match))
         finally:
             self._running.pop(match, None)
@@ -188,11 +190,21 @@ class MatchJobs:
         if row is not None:
             await admit_loss(row, self._journal)
 
-    async def _guarded(self, event: str, match: str, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - one match's defect must not end the others; nothing is swallowed
-            _log.critical(event, match=match, error=type(error).__name__, places=places_of(error))
+    async def _guarded(
+        self, event: str, match: str, work: Callable[[], Awaitable[None]], *, repeatable: bool = True
+    ) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - one match's defect must not end the others; nothing is swallowed
+                _log.critical(event, match=match, error=type(error).__name__, places=places_of(error))
+                if not (repeatable and takes_nothing(error)):
+                    return
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 async def run_jobs(services: NodeServices, stop: asyncio.Event) -> None:

@@ -1,0 +1,45 @@
+"""Which errors say that the disk takes nothing at the moment: it is full, or may only be read.
+
+Such an error is waited out (ADR 0019): the request is answered 503, a background loop tries again, and nothing was
+acknowledged. A sync that failed is another matter: nobody knows then what the disk holds, and the process ends.
+"""
+
+import errno
+import sqlite3
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.exc import DBAPIError
+
+from tacita_broker.observability import events
+
+_SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES})
+_SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR_WRITE})
+_PRIMARY = 0xFF
+"""SQLite's extended codes hold the primary one in their lowest byte."""
+
+
+class SyncFailed(OSError):
+    """What was written may not be on the disk, and asking again would not tell. No errno: it is never waited out."""
+
+
+def takes_nothing(error: BaseException) -> bool:
+    """Whether the error says that nothing can be written now, and that nothing was."""
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        return code in _SQLITE or (code & _PRIMARY) in _SQLITE
+    return isinstance(error, OSError) and error.errno in _SYSTEM
+
+
+async def done(part: str, step: Callable[[], Awaitable[None]]) -> bool:
+    """One step of a loop that begins from what is stored. False, and logged, when the disk takes nothing.
+
+    Raises every other error of the step.
+    """
+    try:
+        await step()
+    except (OSError, DBAPIError) as error:
+        if not takes_nothing(error):
+            raise
+        events().error("disk.takes-nothing", part=part, error=type(error).__name__)
+        return False
+    return True

@@ -1,0 +1,27 @@
+"""Which errors say that the disk takes nothing at the moment: it is full, or may only be read.
+
+Such an error is waited out (ADR 0019): the request is answered 503, a background task or the end of a match is tried
+again from what is stored, and nothing was acknowledged.
+"""
+
+import errno
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+"""Between two attempts while the disk takes nothing; the pause doubles."""
+
+_SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES})
+_SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR_WRITE})
+_PRIMARY = 0xFF
+"""SQLite's extended codes hold the primary one in their lowest byte."""
+
+
+def takes_nothing(error: BaseException) -> bool:
+    """Whether the error says that nothing can be written now, and that nothing was."""
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        return code in _SQLITE or (code & _PRIMARY) in _SQLITE
+    return isinstance(error, OSError) and error.errno in _SYSTEM
