@@ -18,11 +18,11 @@ from tacita_broker.matches.tables import MatchRow as BrokerRow
 from tacita_node.matching.export import audit_export
 from tacita_protocol.api import LoggedClosing, MatchState, parse_body
 from tacita_sdk.errors import SdkError
-from tacita_sdk.node_api import MatchSummary
 from tacita_sdk.verify import open_log, verify_audit
 from tests.support.broker_over_tcp import lines_to, on_a_port
 from tests.support.fault_proxy import Fate, FaultProxy, Weather
-from tests.support.match_federation import MatchFederation, Member, loaded_federation
+from tests.support.match_federation import MatchFederation, loaded_federation
+from tests.support.match_steps import closed
 from tests.support.scale import SOAKING, runs
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +76,7 @@ async def test_a_match_completes_though_each_request_goes_wrong_at_first(place: 
     federation = place.federation
     async with FaultProxy(place.port, CALM, first_time) as proxy, lines_to(proxy.port, federation):
         match = await federation.order()
-        asked, answered = await ended(federation.bank, match), await ended(federation.ngo, match)
+        asked, answered = await closed(federation.bank, match), await closed(federation.ngo, match)
         assert (asked.outcome, asked.hits, answered.outcome) == ("completed", 2, "completed")
         assert proxy.counts[bad] > 1
 
@@ -105,27 +105,18 @@ async def one_outcome(federation: MatchFederation, purpose: str) -> str:
         except SdkError:  # the catalogue could not be had: there is no match yet
             continue
         break
-    asked = await ended(federation.bank, match)
+    asked = await closed(federation.bank, match)
     async with federation.broker.database.read() as session:
         row = await session.get_one(BrokerRow, match)
     assert row.state == MatchState.CLOSED.value
     assert row.closing is not None
     parse_body(LoggedClosing, row.closing.encode())
     if row.granted:
-        assert (await ended(federation.ngo, match)).outcome == asked.outcome
+        assert (await closed(federation.ngo, match)).outcome == asked.outcome
     else:
         assert asked.outcome == "denied"
     assert asked.outcome is not None
     return asked.outcome
-
-
-async def ended(member: Member, match: str) -> MatchSummary:
-    """The match once its closing is verified at this node. The test's own time is the limit."""
-    while True:
-        row = {row.match: row for row in await member.matches.matches()}.get(match)
-        if row is not None and row.closed:
-            return row
-        await asyncio.sleep(0.2)
 
 
 async def audited(place: Place) -> None:

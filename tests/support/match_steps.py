@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from tacita_node.matching.tables import MatchRow
 from tacita_protocol.statements.receipt import Receipt
 from tacita_protocol.statements.statement import verify_statement
+from tacita_sdk.node_api import MatchSummary
 from tests.support.match_federation import Member, Send, until
 
 
@@ -46,3 +47,12 @@ async def receipts_of(member: Member) -> dict[str, Receipt]:
         found = list(await session.scalars(select(MatchRow)))
     key = member.identity.keys.signing.verify_key
     return {row.match: verify_statement(Receipt, row.receipt, key).body for row in found if row.receipt is not None}
+
+
+async def closed(member: Member, match: str) -> MatchSummary:
+    """The match once its closing is verified at this node, without looking often. The test's own time is the limit."""
+    while True:
+        row = await find(member, match)
+        if row is not None and row.closed:
+            return await member.matches.match(match)
+        await asyncio.sleep(0.2)
