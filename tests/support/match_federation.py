@@ -181,6 +181,8 @@ class MatchFederation:
     ngo: Member
     witnesses: Interceptor
     """What lies between the independent witnesses and the broker."""
+    witness_keys: dict[str, SigningKey]
+    """Those of the independent ones, by name."""
 
     async def confirm(self) -> None:
         """Each confirms the other's fingerprint."""
@@ -262,11 +264,11 @@ async def match_federation(
         ngo = await _enrolled(root / "ngo", broker, transport, NGO, PartnerKind.NGO)
         bank.database, ngo.database = (databases.bank, databases.ngo) if databases else (None, None)
         witnesses = Interceptor(transport)
-        await _trust(root, broker, witnesses, (bank, ngo), stack)
+        keys_of_witnesses = await _trust(root, broker, witnesses, (bank, ngo), stack)
         for member in (bank, ngo):
             await member.start()
             stack.push_async_callback(member.stop)
-        federation = MatchFederation(broker, bank, ngo, witnesses)
+        federation = MatchFederation(broker, bank, ngo, witnesses, keys_of_witnesses)
         await until(lambda: broker.log.trust is not None)
         yield federation
 
@@ -296,13 +298,14 @@ async def _trust(
     transport: httpx2.AsyncBaseTransport,
     members: tuple[Member, ...],
     stack: AsyncExitStack,
-) -> None:
-    """Issues a trust file in which two independent witnesses are enough, and runs these."""
+) -> dict[str, SigningKey]:
+    """Issues a trust file in which two independent witnesses are enough, and runs these. Returns their keys."""
     log = NoteVerifier.from_vkey(broker.settings.log_vkey)
     client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport))
     verifiers = {member.identity.partner: member.identity.witness.verifier for member in members}
-    for name in INDEPENDENT_WITNESSES:
-        signer = CosignatureSigner(name, SigningKey.generate())
+    secrets = {name: SigningKey.generate() for name in INDEPENDENT_WITNESSES}
+    for name, secret in secrets.items():
+        signer = CosignatureSigner(name, secret)
         verifiers[name] = signer.verifier
         memory = root / name
         memory.mkdir()
@@ -318,6 +321,7 @@ async def _trust(
     for member in members:
         identity = member.identity
         install_trust(member.directory.trust, policy.text.encode(), broker=identity.broker, own=identity.card.body)
+    return secrets
 
 
 async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:

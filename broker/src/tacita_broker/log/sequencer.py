@@ -105,10 +105,14 @@ class Sequencer:
         self._head = head
 
     async def step(self) -> int:
-        """Integrate one batch. Returns how many entries it had (0: nothing waits)."""
+        """Integrate one batch. Returns how many entries it had (0: nothing waits).
+
+        Raises `LeaseLost` as soon as another has taken over, also when nothing waits: it would be in vain to stay.
+        """
         old = self.head
         waiting = await self._store.waiting(self._batch)
         if not waiting:
+            await self._store.held_head(self._holder)
             return 0
         bundle = await self._store.entries(old.size - old.size % TILE_WIDTH, old.size)
         entries = [item.entry for item in waiting]

@@ -1,0 +1,123 @@
+"""Real processes that are stopped, doubled, and run out of disk in the middle of matches."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tacita_sdk.errors import NodeProblem
+from tacita_sdk.node import Node
+from tests.support.match_federation import BANK, NGO
+from tests.support.process_federation import BROKER, WITNESSES, ProcessFederation, free_port, until
+
+STOP_SECONDS = 12.0
+"""A stop takes a second; a busy machine gets more, but far less than the 25 s for which requests are held open."""
+
+
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessFederation]:
+    """One for all tests: what runs at the end of one is there for the next."""
+    federation = ProcessFederation.make(tmp_path_factory.mktemp("processes"))
+    try:
+        yield federation
+    finally:
+        federation.kill_all()
+
+
+def test_everybody_stops_at_once_and_nothing_is_lost(federation: ProcessFederation) -> None:
+    federation.start(BROKER, BANK, *WITNESSES)
+    with federation.node(BANK) as bank:
+        match = order(bank)
+        until(lambda: bank.match_summary(match).state == "granted")  # the NGO does not run, so it goes on
+        workers = children(federation.running[BANK].pid) + children(federation.running[BROKER].pid)
+    assert len(workers) >= 1  # the processes in which they ask their policies
+    started = time.monotonic()
+    codes = federation.stop(BROKER, BANK, *WITNESSES)
+    assert time.monotonic() - started < STOP_SECONDS
+    assert codes == dict.fromkeys(codes, 0)
+    until(lambda: not any(alive(pid) for pid in workers))
+    federation.start(BROKER, BANK, NGO, *WITNESSES)
+    with federation.node(BANK) as bank, federation.node(NGO) as ngo:
+        until(lambda: closed(bank, match) and closed(ngo, match))
+        ends = [node.match_summary(match) for node in (bank, ngo)]
+        assert [(end.state, end.outcome) for end in ends] == [("aborted", "aborted")] * 2
+
+
+def test_a_broker_and_a_node_without_room_take_up_everything_again(federation: ProcessFederation) -> None:
+    federation.start(BROKER, BANK, NGO, *WITNESSES)
+    health = f"{federation.url(BROKER)}/healthz"
+    with federation.node(BANK) as bank, federation.node(NGO) as ngo:
+        with no_room(federation.running[NGO].pid):
+            match = order(bank)
+            until(lambda: bank.match_summary(match).state == "granted")
+            with no_room(federation.running[BROKER].pid):
+                with pytest.raises(NodeProblem) as refused:
+                    order(bank)
+                assert (refused.value.status, refused.value.code) == (503, "broker-unreachable")
+                assert httpx2.get(f"{federation.url(BROKER)}/v1/broker", timeout=30).status_code == 200
+            with no_room(federation.running[BANK].pid):
+                with pytest.raises(NodeProblem) as refused:
+                    order(bank)
+                assert (refused.value.status, refused.value.code) == (503, "disk-full")
+        until(lambda: httpx2.get(health, timeout=30).status_code == 200)
+        until(lambda: closed(bank, match) and closed(ngo, match))
+        ends = [node.match_summary(match) for node in (bank, ngo)]
+        assert [end.outcome for end in ends] == ["completed"] * 2
+    everybody = (BROKER, BANK, NGO, *WITNESSES)
+    assert all(federation.running[name].poll() is None for name in everybody)  # nobody was started again
+
+
+def test_of_two_brokers_that_do_not_see_each_others_lock_one_stops(federation: ProcessFederation) -> None:
+    federation.start(BROKER)
+    (federation.root / "broker" / "broker.db.lease").unlink()
+    second = federation.popen(BROKER, "--port", str(free_port()))
+    try:
+        code, log = federation.ended(BROKER)
+        assert code == 70
+        assert "another broker has taken over the log" in log
+        assert second.poll() is None
+    finally:
+        second.terminate()
+        second.communicate()
+    assert second.returncode == 0
+
+
+def order(bank: Node) -> str:
+    """The bank asks; the match's id."""
+    asked = {"purpose": "payment-screening", "basis": "gdpr-6-1-f", "case": "2026-114"}
+    return bank.match(dataset="book", with_=f"{NGO}/accounts", **asked).id
+
+
+def closed(node: Node, match: str) -> bool:
+    """Whether the node knows the match and has verified its closing."""
+    return any(row.match == match and row.closed for row in node.matches())
+
+
+@contextmanager
+def no_room(pid: int) -> Iterator[None]:
+    """During the block this process may write to no file: the kernel refuses it, as it does when a disk is full."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one has started."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
+def alive(pid: int) -> bool:
+    """Whether it still works; one without a parent to bury it may stay in the table."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
