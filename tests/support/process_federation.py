@@ -124,8 +124,11 @@ class ProcessFederation:
     def _answers(self, name: str) -> bool:
         process = self.running[name]
         assert process.poll() is None, process.communicate()[1]
+        path, headers = "/healthz", {}
+        if name in self.tokens:  # a node answers before its matches are taken up again
+            path, headers = "/v1/matches", {"authorization": f"Bearer {self.tokens[name]}"}
         try:
-            return httpx2.get(f"{self.url(name)}/healthz", timeout=5).status_code == 200
+            return httpx2.get(f"{self.url(name)}{path}", headers=headers, timeout=5).status_code == 200
         except httpx2.TransportError:
             return False
 
