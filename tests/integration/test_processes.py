@@ -12,7 +12,7 @@ import pytest
 from tacita_sdk.errors import NodeProblem
 from tacita_sdk.node import Node
 from tests.support.match_federation import BANK, NGO
-from tests.support.process_federation import BROKER, WITNESSES, ProcessFederation, free_port, until
+from tests.support.process_federation import BROKER, FOLDERS, WITNESSES, ProcessFederation, free_port, until
 
 STOP_SECONDS = 12.0
 """A stop takes a second; a busy machine gets more, but far less than the 25 s for which requests are held open."""
@@ -84,6 +84,26 @@ def test_of_two_brokers_that_do_not_see_each_others_lock_one_stops(federation: P
         second.terminate()
         second.communicate()
     assert second.returncode == 0
+
+
+@pytest.mark.parametrize("name", [BROKER, BANK])
+def test_on_a_read_only_disk_nobody_starts_and_a_sentence_says_why(federation: ProcessFederation, name: str) -> None:
+    if name in federation.running:
+        federation.stop(name)
+    files = [path for path in (federation.root / FOLDERS[name]).rglob("*") if not path.is_symlink()]
+    everything = [*files, federation.root / FOLDERS[name]]
+    modes = {path: path.stat().st_mode for path in everything}
+    try:
+        for path in everything:
+            path.chmod(modes[path] & 0o555)
+        process = federation.popen(name, override=False)
+        _, log = process.communicate(timeout=120)
+    finally:
+        for path in reversed(everything):
+            path.chmod(modes[path])
+    assert process.returncode == 1, log
+    assert "takes nothing: make room on it" in log.splitlines()[-1]
+    federation.start(name)
 
 
 def order(bank: Node) -> str:

@@ -23,7 +23,11 @@ from tests.support.match_federation import BANK, INDEPENDENT_WITNESSES, NGO, PAS
 
 COMMANDS = Path(sys.executable).parent
 BROKER = "broker"
+FOLDERS = {BROKER: "broker", BANK: "bank", NGO: "ngo", **{name: name for name in INDEPENDENT_WITNESSES}}
 PATIENCE_SECONDS = 120.0
+_DROP = "import ctypes, os, sys; ctypes.CDLL(None).prctl(24, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
+NO_OVERRIDE = [sys.executable, "-c", _DROP]
+"""Gives up CAP_DAC_OVERRIDE (PR_CAPBSET_DROP), by which root ignores permissions; nothing to others, who have none."""
 
 
 @dataclass
@@ -79,9 +83,9 @@ class ProcessFederation:
             if name in self.ports:
                 until(lambda name=name: self._answers(name))  # type: ignore[misc]
 
-    def popen(self, name: str, *options: str) -> subprocess.Popen[str]:
-        """The process of a part, whatever becomes of it."""
-        folder = self.root / {BANK: "bank", NGO: "ngo"}.get(name, name)
+    def popen(self, name: str, *options: str, override: bool = True) -> subprocess.Popen[str]:
+        """The process of a part, whatever becomes of it; without `override` root may write no more than others."""
+        folder = self.root / FOLDERS[name]
         command = {
             BROKER: ["tacita-broker", "run"],
             BANK: ["tacita-node", "run"],
@@ -95,7 +99,7 @@ class ProcessFederation:
         if name in (BANK, NGO):
             environment["TACITA_NODE_PORT"] = str(self.ports[name])
         return subprocess.Popen(
-            [str(COMMANDS / command[0]), *command[1:], str(folder), *options],
+            [*([] if override else NO_OVERRIDE), str(COMMANDS / command[0]), *command[1:], str(folder), *options],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -123,9 +123,11 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
     Example: tacita-node run ./bank --passphrase-file /run/keys/bank
     """
     import uvloop
+    from sqlalchemy.exc import DBAPIError
 
     from tacita_node import logs
     from tacita_node.broker_link.tls import AuthorityUnreadable
+    from tacita_node.disk import takes_nothing
     from tacita_node.postgresql import DatabaseRefused, RunsElsewhere
     from tacita_node.run import CannotRun, listening, only_one, run_node
     from tacita_policies.source import PolicyRefused
@@ -140,6 +142,10 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
             told_to_stop = uvloop.run(run_node(node, settings, identity, listener))
     except (CannotRun, PolicyRefused, DatabaseRefused, RunsElsewhere, AuthorityUnreadable) as error:
         fail(str(error))
+    except (OSError, DBAPIError) as error:
+        if not takes_nothing(error):
+            raise
+        fail(f"the disk of {directory} takes nothing: make room on it, or let this user write there, and start again")
     if not told_to_stop:
         raise typer.Exit(DEFECT)
 

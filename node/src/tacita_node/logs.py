@@ -9,8 +9,9 @@ import logging
 import re
 import sys
 import traceback
+from contextlib import suppress
 from types import TracebackType
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -82,7 +83,7 @@ def configure(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lossy(stream))),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -134,6 +135,21 @@ def places_of(error: BaseException) -> tuple[str, ...]:
 
 def _report_uncaught(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     structlog.get_logger().critical("uncaught", error=kind.__name__, places=places_of(error))
+
+
+class _Lossy:
+    """A stream for log lines: one that cannot be written, because the disk is full, is lost and stops nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _Forwarder(logging.Handler):

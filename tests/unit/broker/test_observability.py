@@ -2,7 +2,10 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -48,3 +51,13 @@ def test_of_a_librarys_message_only_the_facts_are_kept(capsys: pytest.CaptureFix
     (line,) = _lines(capsys)
     assert (line["event"], line["logger"], line["error"]) == ("library.message", "some.library", "ValueError")
     assert IDENTIFIER not in json.dumps(line)
+
+
+def test_a_line_that_finds_no_room_is_lost_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = False
+    with suppress(OSError), Path("/dev/full").open("w", buffering=1) as full:  # closing it fails in any case
+        monkeypatch.setattr(sys, "stderr", full)
+        configure_logging()
+        events().critical("disk.takes-nothing", part="log")
+        lost = True
+    assert lost

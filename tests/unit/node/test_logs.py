@@ -4,6 +4,8 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,3 +81,13 @@ def test_of_a_librarys_message_only_the_place_is_kept(written: io.StringIO) -> N
 def test_quiet_libraries_stay_quiet(written: io.StringIO) -> None:
     logging.getLogger("httpx2").info("GET %s", CANARY)
     assert written.getvalue() == ""
+
+
+def test_a_line_that_finds_no_room_is_lost_and_nothing_else(written: io.StringIO) -> None:
+    del written  # restores the logs
+    lost = False
+    with suppress(OSError), Path("/dev/full").open("w", buffering=1) as full:  # closing it fails in any case
+        logs.configure(full)
+        structlog.get_logger().critical("task-waits-for-disk", task="inbox")
+        lost = True
+    assert lost
