@@ -6,7 +6,7 @@ ended when both nodes have verified its closing in the log, and then it ended th
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from tests.support.broker_over_tcp import lines_to, on_a_port
 from tests.support.fault_proxy import Fate, FaultProxy, Weather
 from tests.support.match_federation import MatchFederation, loaded_federation
 from tests.support.match_steps import closed
-from tests.support.scale import SOAKING, runs
+from tests.support.scale import SEED, SOAKING, runs
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ MATCHES = runs(test=6, soak=200)
 AT_ONCE = 6
 # In the soak as promised: up to five seconds each way, and silence until the other side gives up by itself.
 WEATHER = (
-    Weather(seed=14, latency_seconds=5.0) if SOAKING else Weather(seed=14, latency_seconds=0.1, silence_seconds=0.5)
+    Weather(seed=SEED, latency_seconds=5.0) if SOAKING else Weather(seed=SEED, latency_seconds=0.1, silence_seconds=0.5)
 )
 LONGEST_SECONDS = runs(test=150, soak=3 * 3_600)
 """For the storm to end; the promise is about ending, not about how soon."""
@@ -81,7 +81,9 @@ async def test_a_match_completes_though_each_request_goes_wrong_at_first(place: 
         assert proxy.counts[bad] > 1
 
 
-async def test_every_match_ends_once_in_any_weather(place: Place) -> None:
+async def test_every_match_ends_once_in_any_weather(
+    place: Place, record_property: Callable[[str, object], None]
+) -> None:
     federation, places = place.federation, asyncio.Semaphore(AT_ONCE)
     async with FaultProxy(place.port, WEATHER) as proxy, lines_to(proxy.port, federation):
 
@@ -94,6 +96,9 @@ async def test_every_match_ends_once_in_any_weather(place: Place) -> None:
         for kind, fates in FATES.items():
             assert sum(proxy.counts[fate] for fate in fates) > 0, kind
     assert set(outcomes) <= ENDS
+    record_property("matches", MATCHES)
+    record_property("completed", outcomes.count("completed"))
+    record_property("requests_that_went_wrong", proxy.counts.total() - proxy.counts[Fate.PASSED])
     await audited(place)
 
 

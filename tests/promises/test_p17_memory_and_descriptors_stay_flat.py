@@ -8,6 +8,7 @@ goes by itself.
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def test_memory_and_descriptors_stay_flat(tmp_path: Path) -> None:
+async def test_memory_and_descriptors_stay_flat(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     async with (
         loaded_federation(tmp_path) as federation,
         on_a_port(federation.broker) as port,
@@ -53,13 +54,15 @@ async def test_memory_and_descriptors_stay_flat(tmp_path: Path) -> None:
         await work(federation, MATCHES)
         after = await rest(federation)
     report = f"{before} before, {after} after {MATCHES} matches and {MATCHES * POLLS_PER_MATCH} polls"
+    record_property("matches", MATCHES)
+    record_property("descriptors_more", after.files + after.sockets - before.files - before.sockets)
+    record_property("resident_bytes_more", after.resident - before.resident)
     assert after.tasks <= before.tasks + TASKS, report
     assert after.files <= before.files + FILES, report
     assert after.sockets <= before.sockets + SOCKETS, report
     assert after.objects <= before.objects + OBJECTS_PER_MATCH * MATCHES, report
     if SOAKING:
         assert after.resident <= before.resident + RESIDENT_BYTES, report
-    print(report)
 
 
 async def fill_the_pools(federation: MatchFederation) -> None:
