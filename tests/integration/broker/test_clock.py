@@ -12,11 +12,12 @@ from tacita_broker.access.tables import NonceHorizonRow, NonceRow
 from tacita_broker.matches.keeper import CLEARING_SECONDS
 from tacita_protocol.api import MatchState
 from tacita_protocol.crypto.httpsig import MAX_VALIDITY
-from tests.support.broker_harness import BrokerHarness, broker_at
+from tests.support.broker_harness import BrokerHarness, HostClock, broker_at
 from tests.support.broker_match import federation, requested
 
 TARGET = "/v1/partners"
 HOUR = 3_600
+NOW = 1_800_000_000
 
 
 @pytest.mark.parametrize("ahead", [0, HOUR])
@@ -24,7 +25,7 @@ def test_a_clock_set_back_by_an_hour_lets_no_request_in_again(tmp_path: Path, ah
     """Whether it was right before, or an hour ahead: new requests are taken at once."""
 
     async def run() -> None:
-        async with broker_at(tmp_path) as harness:
+        async with broker_at(tmp_path, clock=HostClock(stopped=NOW)) as harness:
             bank, _ = await federation(harness)
             stolen = bank.sign("GET", TARGET)
             assert (await bank.send("GET", TARGET, headers=stolen)).status_code == 200
@@ -45,7 +46,7 @@ def test_a_clock_set_back_by_an_hour_lets_no_request_in_again(tmp_path: Path, ah
 
 def test_what_was_forgotten_is_refused_after_a_clock_was_set_back(tmp_path: Path) -> None:
     async def run() -> None:
-        async with broker_at(tmp_path) as harness:
+        async with broker_at(tmp_path, clock=HostClock(stopped=NOW)) as harness:
             bank, _ = await federation(harness)
             stolen = bank.sign("GET", TARGET)
             assert (await bank.send("GET", TARGET, headers=stolen)).status_code == 200
@@ -68,7 +69,7 @@ def test_what_was_forgotten_is_refused_after_a_clock_was_set_back(tmp_path: Path
 
 def test_a_clock_set_back_opens_no_grant_again(tmp_path: Path) -> None:
     async def run() -> None:
-        async with broker_at(tmp_path) as harness:
+        async with broker_at(tmp_path, clock=HostClock(stopped=NOW)) as harness:
             bank, ngo = await federation(harness)
             match = await requested(harness, bank, ngo)
             await match.granted()
