@@ -17,8 +17,10 @@ import httpx2
 
 from tacita_broker.directory import PASSPHRASE_VARIABLE
 from tacita_node.access.roles import Role
+from tacita_protocol.crypto.keyfile import open_key_file, seal_key_file
 from tacita_sdk.node import Node
 from tacita_sdk.witness.directory import _Config, _sealed
+from tests.support.lighter_process import cheap_key_files
 from tests.support.match_federation import BANK, INDEPENDENT_WITNESSES, NGO, PASSPHRASE, loaded_federation
 
 COMMANDS = Path(sys.executable).parent
@@ -44,6 +46,7 @@ class ProcessFederation:
         """Enrolled, with lists and a signed agreement, as `loaded_federation` makes it."""
         made = cls(root, {name: free_port() for name in (BROKER, BANK, NGO)}, {})
         asyncio.run(made._make())
+        made._seal_at_full_cost()
         made._move_to_ports()
         (root / "passphrase").write_bytes(PASSPHRASE)
         return made
@@ -57,6 +60,13 @@ class ProcessFederation:
                 config = _Config(v=1, name=name, broker=self.url(BROKER), log=log)
                 (self.root / name / "witness.json").write_text(config.model_dump_json())
                 (self.root / name / "witness.key").write_bytes(_sealed(key))
+
+    def _seal_at_full_cost(self) -> None:
+        """Key files that were sealed cheaply open in this process only."""
+        for file in self.root.glob("*/keys.sealed"):
+            with cheap_key_files():
+                secrets = open_key_file(file.read_bytes(), PASSPHRASE)
+            file.write_bytes(seal_key_file(secrets, PASSPHRASE))
 
     def _move_to_ports(self) -> None:
         config = self.root / "broker" / "config.toml"
