@@ -47,7 +47,7 @@ class Federation:
 
     root: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    broker_port: int = field(default_factory=lambda: _free_port())
+    broker_port: int = field(default_factory=lambda: free_port())
     visible_port: int | None = None
     broker_start_seconds: float = field(default=0.0, init=False)
     """From starting the broker's process to its first answer."""
@@ -94,7 +94,7 @@ class Federation:
 
     def enrol(self, partner: str, *, name: str, kind: str, jurisdiction: str) -> Member:
         """Invite, initialise and approve a node."""
-        port = _free_port()
+        port = free_port()
         directory = self.root / partner
         broker = str(self.root / "broker")
         code = self._json("tacita-broker", "invite", broker, "--kind", kind, "--json")["code"]
@@ -238,7 +238,8 @@ def _write_secret(file: Path, text: str) -> None:
         handle.write(text)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

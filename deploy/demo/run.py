@@ -23,6 +23,7 @@ from deploy.demo.holdings import load
 from deploy.demo.inspection import Inspection
 from deploy.demo.questions import chapter, say
 from deploy.demo.sample_data import write_sample_data
+from deploy.demo.shell import write_shell
 from deploy.demo.story import broker_saw_nothing, in_short, inspected, tell
 from deploy.demo.tally import Tally
 
@@ -112,7 +113,9 @@ def stay(cast: Cast) -> None:
     print(f"\nStill running: broker {cast.federation.broker_url}")
     for name, member in (("bank", bank), ("hotels", hotel), ("NGO", ngo)):
         print(f"  {name:<7} {member.url}  token in {member.token_file}")
-    print(f"  Try: TACITA_NODE={ngo.url} TACITA_TOKEN_FILE={ngo.token_file} .venv/bin/tacita match list")
+    shell = write_shell(cast.federation, {"bank": bank, "hotels": hotel, "ngo": ngo})
+    print(f"  Try: . {shell} && tacita match list --profile ngo")
+    print("  Go on with docs/walkthroughs/, a page for each of them.")
     print("Ctrl-C stops them.")
 
 
