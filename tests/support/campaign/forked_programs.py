@@ -71,6 +71,10 @@ class ForkedPrograms:
         os.kill(process, signal.SIGTERM)
         return os.waitstatus_to_exitcode(self._asked(wait=process))
 
+    def wait(self, process: int) -> int:
+        """Wait until it ends by itself; its exit code. Nothing else is started meanwhile."""
+        return os.waitstatus_to_exitcode(self._asked(wait=process))
+
     def ended(self, process: int) -> bool:
         """Whether it has ended by itself."""
         return self._asked(look=process) == 1

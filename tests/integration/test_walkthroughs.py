@@ -1,0 +1,80 @@
+"""The walkthroughs work when typed as they stand: real shells, on the federation of the demo."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.cast import assembled
+from deploy.demo.contracts import agree
+from deploy.demo.holdings import load
+from deploy.demo.run import ENVIRONMENT
+from deploy.demo.sample_data import write_sample_data
+from deploy.demo.shell import write_shell
+from tests.support.campaign.forked_programs import ForkedPrograms
+from tests.support.forked_federation import ForkedFederation
+from tests.support.walkthrough import Block, blocks_of, pattern_of, type_blocks
+
+pytestmark = pytest.mark.timeout(1200)  # a federation and a page of commands, on a busy machine
+
+FOLDER = Path(__file__).parents[2] / "docs/walkthroughs"
+# A denial's closing is written at a random time, so those who verify the log come before those who are denied.
+ORDER = ("own-partner", "ngo", "regulator", "hotel", "bank")
+PAGES = [FOLDER / f"{name}.md" for name in ORDER]
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What `make demo KEEP=1` leaves running, without the questions that it asks before."""
+    root = tmp_path_factory.mktemp("demo")
+    (root / "data").mkdir()
+    with (
+        ForkedPrograms() as programs,
+        ForkedFederation(root, ENVIRONMENT, programs=programs) as federation,
+        assembled(federation) as cast,
+    ):
+        load(cast, write_sample_data(root / "data"))
+        agree(cast)
+        parties = {"bank": cast.bank, "hotels": cast.hotel, "ngo": cast.ngo}
+        yield write_shell(federation, {name: party.member for name, party in parties.items()})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_walkthrough_works_as_it_stands(shell: Path, tmp_path: Path, page: Path) -> None:
+    read_in = Block(f". '{shell}'\n", None)
+    typed = type_blocks([read_in, *blocks_of(page.read_text("utf-8"))], tmp_path, os.environ)
+    assert [problem for one in typed if (problem := one.problem())][:1] == []
+
+
+def test_every_page_is_on_the_first_one() -> None:
+    first = (FOLDER / "index.md").read_text("utf-8")
+    assert {*PAGES, FOLDER / "index.md"} == {*FOLDER.iterdir()}
+    assert [page.name for page in PAGES if f"({page.name})" not in first] == []
+
+
+def test_what_was_not_shown_is_noticed(tmp_path: Path) -> None:
+    document = "```sh\necho one; echo two\n```\n\n```text\none\n```\n\n```sh\nfalse\n```\n"
+    shown, failed = type_blocks(blocks_of(document), tmp_path, os.environ)
+    assert "and this came" in (shown.problem() or "")
+    assert "failed" in (failed.problem() or "")
+
+
+@pytest.mark.parametrize(
+    ("shown", "fits"),
+    [
+        ("a … c\n", True),
+        ("...\n", True),
+        ("a …\n...\n", True),
+        ("a b\n", False),
+        ("a b c\nd\n", False),
+        ("…\n…\n", False),
+    ],
+)
+def test_a_shown_output_fits(shown: str, fits: bool) -> None:
+    assert (pattern_of(shown).fullmatch("a b c\n") is not None) is fits
+
+
+def test_something_shown_belongs_to_a_command() -> None:
+    with pytest.raises(ValueError, match="right below"):
+        blocks_of("```sh\ntrue\n```\n\nThen comes\n\n```text\nthis\n```\n")
