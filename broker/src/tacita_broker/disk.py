@@ -1,6 +1,6 @@
 """Which errors say that the disk takes nothing at the moment: it is full, or may only be read.
 
-Such an error is waited out (ADR 0021): the request is answered 503, a background loop tries again, and nothing was
+Such an error is waited out (ADR 0022): the request is answered 503, a background loop tries again, and nothing was
 acknowledged. A sync that failed is another matter: nobody knows then what the disk holds, and the process ends.
 """
 

@@ -1,6 +1,6 @@
 """Which errors say that the disk takes nothing at the moment: it is full, or may only be read.
 
-Such an error is waited out (ADR 0021): the request is answered 503, a background task or the end of a match is tried
+Such an error is waited out (ADR 0022): the request is answered 503, a background task or the end of a match is tried
 again from what is stored, and nothing was acknowledged.
 """
 

@@ -27,7 +27,9 @@ def named_paths(text: str) -> list[str]:
 
 def test_where_to_look_leads_to_files() -> None:
     named = named_paths(section("Where to look"))
-    known = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("*/src/**/*")} | {"docs/adr", "tests/hostile"}
+    folders = {"docs/adr", "tests/hostile", "tests/support/campaign"}
+    known = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("*/src/**/*")} | folders
+    assert all((ROOT / folder).is_dir() for folder in folders)
     missing = [path for path in named if not any(f"/{one}".endswith(f"/{path.rstrip('/')}") for one in known)]
     assert len(named) > 10
     assert missing == []
@@ -52,7 +54,8 @@ def test_every_promise_says_where_it_stands() -> None:
 
 
 def test_the_tests_named_for_promises_exist() -> None:
-    missing = [path for path in named_paths(section("Promises")) if not (ROOT / path).exists()]
+    made = {".soak/report.json"}  # by `make soak`, in a folder that is never committed
+    missing = [path for path in named_paths(section("Promises")) if path not in made and not (ROOT / path).exists()]
     assert missing == []
 
 
