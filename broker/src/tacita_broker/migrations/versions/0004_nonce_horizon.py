@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from tacita_broker.storage import WHOLE
+
 revision = "0004"
 down_revision = "0003"
 
@@ -11,8 +13,8 @@ def upgrade() -> None:
     """Keep the time up to which nonces were forgotten."""
     op.create_table(
         "nonce_horizon",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("expires", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("expires", WHOLE, nullable=False),
         sa.CheckConstraint("id = 1", name="one"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_nonce_horizon")),
     )
