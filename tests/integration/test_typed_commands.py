@@ -60,7 +60,8 @@ def test_ctrl_c_leaves_the_match_running_and_says_how_to_go_on(pair: RunningPair
     os.kill(partner, signal.SIGSTOP)
     try:
         match = running_match(pair)
-        command = [str(Path(sys.executable).parent / "tacita"), "match", "wait", match]
+        # What a shell starts in the background ignores Ctrl-C, and so would all that these tests start there.
+        command = ["env", "--default-signal=INT", str(Path(sys.executable).parent / "tacita"), "match", "wait", match]
         following = subprocess.Popen(
             command, env={**os.environ, **typed.environment}, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
