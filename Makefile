@@ -11,7 +11,7 @@ TEST_WORKERS ?= 4
 SEED   ?= 1
 KILLS  ?= 500
 
-.PHONY: setup system-packages demo test check docs bench soak readme fuzz lock format clean
+.PHONY: setup system-packages demo test check docs bench bench-peers bench-plots bench-lock soak readme fuzz lock format clean
 
 setup: $(STAMP)
 
@@ -57,6 +57,19 @@ docs: setup
 bench: setup
 	@$(BIN)/python -m bench $(BENCH)
 
+# The rows that are measured beside others' libraries, which get an environment of their own at first use.
+bench-peers: setup
+	@$(BIN)/python -m bench peers
+
+# What `make bench` has measured so far, as pictures in .bench/plots/.
+bench-plots: setup
+	@$(BIN)/python -m bench.plot
+
+# The peers' own lock, hashed and without an index address like the project's.
+bench-lock: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url bench/peers/requirements.in --output-file bench/peers/requirements.lock > /dev/null
+
 # The promises' full numbers: hours. What takes part reads tests/support/scale.py; the report is .soak/report.json.
 soak: setup
 	TACITA_SOAK=1 TACITA_SEED=$(SEED) TACITA_KILLS=$(KILLS) $(BIN)/python -m pytest -p tests.support.soak_report \
@@ -81,4 +94,4 @@ lock: setup
 	  --format requirements-txt --output-file requirements.lock > /dev/null
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz .site .soak
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz .site .soak .bench

@@ -1,19 +1,21 @@
-"""The ecdh engine on two cores, both roles, beside the library that it stands on, in one thread."""
+"""The ecdh engine on two cores, both roles, beside the library that it stands on, in one thread of its own process."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from queue import SimpleQueue
 from statistics import median
 from threading import Lock
 from typing import Any
 
 import numpy as np
-import private_set_intersection.python as openmined
 from numpy.typing import NDArray
 
+from bench.environment import interpreter, run_peer
 from bench.report import Figure, progress
 from tacita_protocol.crypto.random_arrays import random_permutation, random_tokens
 from tacita_protocol.crypto.randomness import random_bytes
@@ -23,6 +25,7 @@ from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import Action, Compute, Found, Receive, RunParameters, Send, Task
 from tacita_protocol.psi.openmined import LIBRARY
 
+ELEMENTS = 2**16
 WORKERS = 2
 MESSAGE_SECONDS = 600.0
 """How long one role waits for a message of the other: for ever would hide a failure."""
@@ -32,13 +35,18 @@ ROUNDS = 3
 
 def ecdh_2_16() -> Iterator[Figure]:
     """2^16 elements against 2^16, half of them common: ours in a pool of two against the library in one thread."""
-    n = 2**16
+    n = ELEMENTS
     receiver = random_tokens(n)
     sender = np.concatenate((receiver[::2], random_tokens(n // 2)))[random_permutation(n)]
     expected = np.arange(0, n, 2)
 
     ours, theirs, efficiencies = [], [], []
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as executor:
+    interpreter()  # installing is no part of what is measured
+    with (
+        tempfile.TemporaryDirectory(prefix="tacita-bench-") as folder,
+        ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as executor,
+    ):
+        files = [_written(tokens, Path(folder) / name) for tokens, name in ((receiver, "asked"), (sender, "held"))]
         pool = _TimedPool(executor)
         pool.warm_up()
         for _ in range(ROUNDS):
@@ -52,10 +60,10 @@ def ecdh_2_16() -> Iterator[Figure]:
                 f"({pool.cpu_seconds:.2f} CPU s; much less means that the machine is busy), outside {cpu:.2f} CPU s"
             )
 
-            wall, cpu, count = _measured(lambda: _match_by_library(receiver, sender))
-            _require(count == len(expected))
-            theirs.append(wall)
-            progress(f"  {LIBRARY}, one thread: {wall:.2f} s, {cpu:.2f} CPU s")
+            peer = run_peer("openmined_psi", *files)
+            _require(peer.count == len(expected))
+            theirs.append(peer.seconds)
+            progress(f"  {LIBRARY}, one thread: {peer.seconds:.2f} s, {peer.cpu_seconds:.2f} CPU s")
     progress(f"  pool efficiency: {max(efficiencies):.1%}")
     ratio = median(our / their for our, their in zip(ours, theirs, strict=True))
     yield Figure("ecdh.2^16", n, round(median(ours), 3), "s", f"{LIBRARY}, one thread", round(ratio, 3))
@@ -115,14 +123,10 @@ def _drive(
                 answer = incoming.get(timeout=MESSAGE_SECONDS)
 
 
-def _match_by_library(receiver: Tokens, sender: Tokens) -> int:
-    """As its documentation shows it, messages through protobuf, without our padding, binding and checks."""
-    asked, held = [row.tobytes().hex() for row in receiver], [row.tobytes().hex() for row in sender]
-    server = openmined.server.CreateWithNewKey(reveal_intersection=True)
-    client = openmined.client.CreateWithNewKey(reveal_intersection=True)
-    setup = server.CreateSetupMessage(1e-9, len(asked), held, openmined.DataStructure.RAW)
-    response = server.ProcessRequest(client.CreateRequest(asked))
-    return len(client.GetIntersection(setup, response))
+def _written(tokens: Tokens, file: Path) -> Path:
+    """The tokens as the peer reads them, one hexadecimal line each."""
+    file.write_text("".join(f"{row.tobytes().hex()}\n" for row in tokens), encoding="ascii")
+    return file
 
 
 class _TimedPool:

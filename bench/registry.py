@@ -14,9 +14,14 @@ BENCHMARKS: Mapping[str, str] = {
 }
 """Name -> `module:function`. A function takes nothing and returns figures, the first of which has the same name."""
 
+WITH_PEERS = frozenset({"ecdh.2^16", "import.phones"})
+"""Those that run a module of `bench.peers` beside ours."""
+
 
 def selected(name: str) -> list[str]:
-    """The benchmarks that `name` stands for: `all`, one of them, or all that begin with `name.`."""
+    """The benchmarks that `name` stands for: `all`, `peers`, one of them, or all that begin with `name.`."""
+    if name == "peers":
+        return [known for known in BENCHMARKS if known in WITH_PEERS]
     return [known for known in BENCHMARKS if name in ("all", known) or known.startswith(f"{name}.")]
 
 

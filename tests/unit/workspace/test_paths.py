@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-IGNORED = {".git", ".venv", ".demo", ".hypothesis", "__pycache__", "dist", "build", "vectors"}
+IGNORED = {".git", ".venv", ".demo", ".bench", ".hypothesis", "__pycache__", "dist", "build", "vectors"}
 # The homes of people and of machines, and the address of a package index. Split, so that this file passes too.
 MACHINE = re.compile(r"(?<![\w.-])/(?:wor" + r"k|ho" + r"me|roo" + r"t|Use" + r"rs)/[\w.]|[A-Z]:\\Us" + r"ers\\")
 INDEX = re.compile(r"https?://[^\s\"'<>]*/(?:simp" + r"le|py" + r"pi)\b")
