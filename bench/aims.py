@@ -19,6 +19,13 @@ AIMS: Mapping[str, Aim] = {
     "ecdh.2^16.pool-efficiency": Aim("value", "at least", 90),
     "path.ecdh.2^16": Aim("ratio", "at most", 1.15),
     "import.phones": Aim("value", "at most", 60),
+    "memory.node": Aim("value", "at most", 1_000),
+    "policy.decide": Aim("value", "at most", 2),
+    "log.append": Aim("value", "at least", 2_000),
+    "log.p99": Aim("value", "at most", 300),
+    "log.verify": Aim("value", "at least", 20_000),
+    "broker.matches": Aim("value", "at least", 100),
+    "broker.relay": Aim("value", "at least", 150),
     "cli.help": Aim("value", "at most", 0.4),
     "start.broker": Aim("value", "at most", 1.5),
 }

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -34,7 +34,7 @@ def path_ecdh_2_16() -> Iterator[Figure]:
         progress(f"  importing {n} phones on each side ...")
         pair.load(pair.bank, "phones", "phone", asked)
         pair.load(pair.ngo, "phones", "phone", held)
-        pair.agree(_standing(pair, units=ROUNDS * n))
+        pair.agree(standing(pair, units=ROUNDS * n))
         tokens = [tokenise(Kind.PHONE, numbers) for numbers in (asked, held)]
         match_locally(tokens[0][:64], tokens[1][:64], pool)  # starts the workers, which is no part of a match
         whole, alone = [], []
@@ -59,19 +59,22 @@ def path_ecdh_2_16() -> Iterator[Figure]:
     yield Figure("path.ecdh.2^16", n, round(median(whole), 3), "s", "ecdh engine alone", round(ratio, 3))
 
 
-def _standing(pair: RunningPair, *, units: int) -> AgreementDraft:
-    """A bank's standing agreement: what it screens is more than any other class allows."""
-    term = TermDraft(
-        owner=pair.ngo_id,
-        dataset="phones",
-        kind="phone",
-        purposes=("payment-screening",),
-        legal_bases=("gdpr-6-1-f",),
+def standing(pair: RunningPair, *, units: int, datasets: Sequence[str] = ("phones",)) -> AgreementDraft:
+    """A bank's standing agreement about datasets of phones: what it screens is more than any other class allows."""
+    terms = tuple(
+        TermDraft(
+            owner=pair.ngo_id,
+            dataset=dataset,
+            kind="phone",
+            purposes=("payment-screening",),
+            legal_bases=("gdpr-6-1-f",),
+        )
+        for dataset in datasets
     )
     return AgreementDraft(
         with_=pair.ngo_id,
         class_="standing",
-        terms=(term,),
+        terms=terms,
         units=units,
         per_minute=units,
         approved_by=("data-owner", "compliance"),

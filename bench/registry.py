@@ -9,6 +9,13 @@ BENCHMARKS: Mapping[str, str] = {
     "ecdh.2^16": "bench.ecdh:ecdh_2_16",
     "path.ecdh.2^16": "bench.path:path_ecdh_2_16",
     "import.phones": "bench.imports:import_phones",
+    "memory.node": "bench.memory:memory_node",
+    "policy.decide": "bench.policy:policy_decide",
+    "log.append": "bench.log:log_append",
+    "log.p99": "bench.broker:log_p99",
+    "log.verify": "bench.log:log_verify",
+    "broker.matches": "bench.broker:broker_matches",
+    "broker.relay": "bench.broker:broker_relay",
     "cli.help": "bench.start:cli_help",
     "start.broker": "bench.start:start_broker",
 }

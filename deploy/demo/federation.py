@@ -96,18 +96,26 @@ class Federation:
         """Invite, initialise and approve a node."""
         port = free_port()
         directory = self.root / partner
-        broker = str(self.root / "broker")
-        code = self._json("tacita-broker", "invite", broker, "--kind", kind, "--json")["code"]
+        code = self.invite(kind)
         made = self._json(
             "tacita-node", "init", str(directory), "--broker", self.broker_url, "--invite", code, "--id", partner,
             "--name", name, "--kind", kind, "--jurisdiction", jurisdiction, "--port", str(port), "--json",
         )  # fmt: skip
-        self._command("tacita-broker", "approve", broker, partner, "--fingerprint", made["fingerprint"])
+        self.approve(partner, made["fingerprint"])
         token = self._json("tacita-node", "token", str(directory), *ROLES, "--json")["token"]
         token_file = self.root / "secrets" / f"{partner}.token"
         _write_secret(token_file, token)
         url = f"http://127.0.0.1:{port}"
         return Member(partner, directory, url, token_file, made["fingerprint"], made["witness_vkey"])
+
+    def invite(self, kind: str) -> str:
+        """The code of an invitation for one partner of this kind."""
+        return str(self._json("tacita-broker", "invite", str(self.root / "broker"), "--kind", kind, "--json")["code"])
+
+    def approve(self, partner: str, fingerprint: str) -> None:
+        """Approve a partner that has enrolled."""
+        broker = str(self.root / "broker")
+        self._command("tacita-broker", "approve", broker, partner, "--fingerprint", fingerprint)
 
     def start_witness(self, name: str, *, log_vkey: str) -> tuple[str, str]:
         """Make and start an independent witness; returns its name and verifier key."""

@@ -84,10 +84,9 @@ def match_request(requester: Partner, responder: Partner, /, **changes: object) 
 
 
 @dataclass
-class ScriptedMatch:
-    """One match of two partners at a broker, moved on step by step."""
+class MatchScript:
+    """One match of two partners at a broker, wherever that runs, moved on step by step."""
 
-    harness: BrokerHarness
     requester: Partner
     responder: Partner
     request: Signed[MatchRequest]
@@ -126,7 +125,7 @@ class ScriptedMatch:
         """Wait for the witnessed grant and keep it."""
         view = await self.until(MatchState.GRANTED, MatchState.DENIED)
         assert view.decision is not None
-        broker = VerifyKey.from_text(self.harness.services.settings.signing_key)
+        broker = VerifyKey.from_text(self.requester.settings.signing_key)
         self.grant = verify_statement(Grant, view.decision.decision, broker)
         return self.grant
 
@@ -233,14 +232,26 @@ class ScriptedMatch:
         return self.make_receipt(role, status=ReceiptStatus.ABORTED, step="matching", **changes)
 
 
+@dataclass
+class ScriptedMatch(MatchScript):
+    """The same at a broker in this process."""
+
+    harness: BrokerHarness = field(kw_only=True)
+
+
+async def ask(requester: Partner, responder: Partner, /, **changes: object) -> Signed[MatchRequest]:
+    """Send a request for a match; the broker promised it."""
+    request = match_request(requester, responder, **changes)
+    answer = await requester.post("/v1/matches", StatementBody(envelope=request.envelope))
+    assert answer.status_code == 201, answer.text
+    return request
+
+
 async def requested(
     harness: BrokerHarness, requester: Partner, responder: Partner, /, **changes: object
 ) -> ScriptedMatch:
     """Ask for a match; the broker promised it."""
-    request = match_request(requester, responder, **changes)
-    answer = await requester.post("/v1/matches", StatementBody(envelope=request.envelope))
-    assert answer.status_code == 201, answer.text
-    return ScriptedMatch(harness, requester, responder, request)
+    return ScriptedMatch(requester, responder, await ask(requester, responder, **changes), harness=harness)
 
 
 async def federation(harness: BrokerHarness) -> tuple[Partner, Partner]:

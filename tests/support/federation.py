@@ -48,6 +48,10 @@ class RunningPair:
         sensitivity = "financial" if kind == "account" else "ordinary"
         node.publish(dataset, PublishOrder(sensitivity=sensitivity, discoverable_by=("bank", "ngo")))
 
+    def wait_until_ready(self) -> None:
+        """Wait until both nodes answer, are approved and know the trust file, at the start or after another."""
+        until(lambda: all(_ready(client) for client in (self.bank, self.ngo)))
+
     def agree(self, draft: AgreementDraft | None = None) -> str:
         """Confirm fingerprints both ways and sign an agreement that the bank proposes.
 
@@ -111,8 +115,9 @@ def running_pair(root: Path, *, tapped: bool = False) -> Iterator[RunningPair]:
         federation.start_node(bank)
         federation.start_node(ngo)
         clients = [stack.enter_context(Node(member.url, token=member.token)) for member in (bank, ngo)]
-        until(lambda: all(_ready(client) for client in clients))
-        yield RunningPair(root, federation, clients[0], clients[1], (bank, ngo), tap)
+        pair = RunningPair(root, federation, clients[0], clients[1], (bank, ngo), tap)
+        pair.wait_until_ready()
+        yield pair
 
 
 def _ready(node: Node) -> bool:
