@@ -47,7 +47,9 @@ async def _watched(name: str, task: Background, services: NodeServices) -> None:
         _log.critical("task-failed", task=name, error=type(error).__name__, places=places_of(error))
     finally:
         if not services.stop.is_set():
-            _log.critical("task-ended", task=name)
+            # Cancelled from outside (a loop that ends cancels everything), it did not end on its own.
+            if (own := asyncio.current_task()) is None or not own.cancelling():
+                _log.critical("task-ended", task=name)
             services.stop.set()
 
 
