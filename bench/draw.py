@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,6 +14,8 @@ from bench.summary import Beside, Point, beside_peers, points
 
 WIDTH, HEIGHT = 8.0, 4.0
 """Inches."""
+HEADROOM = 1.25
+"""Height of an axis over the highest that it shows, so that neither the aim nor its words cover a point."""
 
 
 def draw(records: Sequence[Record], folder: Path) -> list[Path]:
@@ -39,10 +42,11 @@ def _over_commits(name: str, unit: str, line: Sequence[Point]) -> Picture:
         axes.plot(range(len(line)), values, marker="o")
         axes.set_xticks(range(len(line)), commits, rotation=45, ha="right")
         axes.set_ylabel(label)
-        axes.set_ylim(bottom=0)
         if aim is not None and aim.of == what:
             axes.axhline(aim.bound, linestyle="--", color="tab:red", label=_words(aim))
             axes.legend()
+        shown = [*values, aim.bound] if aim is not None and aim.of == what else values
+        axes.set_ylim(0, HEADROOM * (max(filter(isfinite, shown)) or 1))
     picture.suptitle(name)
     return picture
 
@@ -58,7 +62,7 @@ def _bars(beside: Sequence[Beside]) -> Picture:
         if aim is not None and aim.of == "ratio":
             axes.plot([aim.bound] * 2, [index - 0.4, index + 0.4], color="tab:red")
     axes.set_xlabel("ours over the peer's; red: the aim")
-    axes.legend()
+    axes.legend(loc="lower right")
     return picture
 
 
