@@ -47,7 +47,7 @@ async def test_a_match_finds_what_both_hold_and_leaves_a_verifiable_record(
         assert (asked.state, asked.outcome, asked.hits) == ("closed", "completed", 2)
         assert (answered.state, answered.outcome, answered.hits) == ("closed", "completed", None)
         hits = await bank.matches.hits(match)
-        assert {(hit.line, hit.value) for hit in hits.hits} == {(4, IBANS[2]), (5, IBANS[3])}
+        assert [(hit.line, hit.value) for hit in hits.hits] == [(4, IBANS[2]), (5, IBANS[3])]
         with pytest.raises(ProblemError) as refused:
             await ngo.matches.hits(match)
         assert refused.value.code == "not-released"

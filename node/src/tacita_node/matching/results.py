@@ -3,13 +3,18 @@
 A hit is one of this node's own records, led back to the line of the source that it came from. The stored form is a blob
 under the storage key; beside it the number of hits, encrypted too. Neither exists on the side that does not learn. Of a
 match that only counts there is the number, rounded, and an empty list.
+
+Hits stand as in the files that they came from: records are in the order of a keyed lookup, which tells nobody anything.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 from pydantic import TypeAdapter
 
 from tacita_node.blobs import BlobStore
 from tacita_node.data.epochs import EpochSnapshot
-from tacita_node.data.service import DatasetService
+from tacita_node.data.service import DatasetService, HitSource
 from tacita_node.matching.tables import MatchRow
 from tacita_node.problems import ProblemError
 from tacita_protocol.crypto.storage import StorageCipher
@@ -47,7 +52,7 @@ class ResultStore:
         else:
             records = self._datasets.records_hit(snapshot, found.rows)
             shown = records if len(records) >= obligations.suppress_below else records[:0]
-            sources = await self._datasets.describe_records(snapshot, shown)
+            sources = in_file_order(await self._datasets.describe_records(snapshot, shown))
             hits = tuple(HitView(source=hit.source, line=hit.line, value=hit.value) for hit in sources)
             number = len(hits)
         await self._blobs.put(NAMESPACE, match, _HITS.dump_json(hits))
@@ -76,6 +81,19 @@ class ResultStore:
             )
         data = await self._blobs.get(NAMESPACE, row.match)
         return Hits(match=row.match, hits=_HITS.validate_json(data), notice=NOTICE)
+
+
+def in_file_order(found: Sequence[HitSource]) -> list[HitSource]:
+    """Sources as they first appear, and of each its hits by line; of one line, they stay as they are.
+
+    Records are numbered as they are imported, one file at a time: of ascending records, sources appear in the order of
+    their import. Sorted by numpy: there may be a million.
+    """
+    ordinals = {source: number for number, source in enumerate(dict.fromkeys(hit.source for hit in found))}
+    sources = np.fromiter((ordinals[hit.source] for hit in found), np.int64, len(found))
+    lines = np.fromiter((hit.line for hit in found), np.int64, len(found))
+    order: list[int] = np.lexsort((lines, sources)).tolist()
+    return [found[index] for index in order]
 
 
 def rounded(count: int, multiple: int) -> int:

@@ -92,7 +92,10 @@ class HitView(NodeModel):
 
 
 class Hits(NodePage):
-    """`GET /v1/matches/{id}/hits`, with the notice that must be shown wherever a hit is."""
+    """`GET /v1/matches/{id}/hits`, with the notice that must be shown wherever a hit is.
+
+    Sources come in the order of their import, the hits of each by line.
+    """
 
     match: HexId
     hits: tuple[HitView, ...]
