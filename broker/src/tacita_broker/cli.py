@@ -6,7 +6,7 @@ import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -22,8 +22,8 @@ EXIT_FAILED = 70
 """The broker stopped itself (EX_SOFTWARE): its log must be looked at before it runs again."""
 
 app = typer.Typer(
+    name="tacita-broker",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # as plain as the help of `tacita`
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -219,6 +219,18 @@ def log_check(directory: Directory, as_json: AsJson = False) -> None:
     steps = _run(work())
     body = [LogStep(number=step.number, proved=step.proved) for step in steps]
     _show(body, [f"{step.number}. {step.proved}" for step in steps], as_json)
+
+
+@app.command(epilog="Example: tacita-broker completion bash")
+def completion(
+    context: typer.Context,
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="bash, zsh or fish.", show_default=False)],
+) -> None:
+    """Print the script that completes this program. For bash, in ~/.bashrc: eval "$(tacita-broker completion bash)"."""
+    from typer.completion import shell_complete  # typer makes the script; only the names are this program's
+
+    program = context.find_root().command
+    raise typer.Exit(shell_complete(program, {}, "tacita-broker", "_TACITA_BROKER_COMPLETE", f"source_{shell}"))
 
 
 def main() -> None:

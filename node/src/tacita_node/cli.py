@@ -14,6 +14,7 @@ from tacita_node.access import cli as access
 from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
 from tacita_node.doctor import cli as examination
 from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
+from tacita_sdk.cli.shell import completion
 
 if TYPE_CHECKING:
     from tacita_node.config import Settings
@@ -28,9 +29,9 @@ DEFECT = 70
 """Exit code when the node stopped itself (EX_SOFTWARE)."""
 
 app = typer.Typer(
+    name="tacita-node",
     help="A partner's Tacita node: keeps data here and matches it privately.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # as plain as the help of `tacita`
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -179,10 +180,9 @@ def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json
     )
 
 
-app.command()(access.token)
-app.command()(access.tokens)
-app.command()(access.revoke_token)
-app.command()(examination.doctor)
+for command in (access.token, access.tokens, access.revoke_token, examination.doctor):
+    app.command()(command)
+app.command(epilog="Example: tacita-node completion bash")(completion)
 
 
 @app.command()

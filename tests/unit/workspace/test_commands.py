@@ -42,25 +42,38 @@ def test_exit_codes_are_in_the_manual() -> None:
     assert re.findall(r"(\d+) [a-z]", EXIT_CODES) == [code for code in documented if code != str(DEFECT)]
 
 
+def variable(program: str) -> str:
+    """What tells a program to complete instead of doing something."""
+    return f"_{program.replace('-', '_').upper()}_COMPLETE"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script(shell: str) -> None:
-    printed = CliRunner().invoke(sdk_app, ["completion", shell])
+def test_completion_prints_a_script(program: str, shell: str) -> None:
+    printed = CliRunner().invoke(PROGRAMS[program][0], ["completion", shell])
     assert printed.exit_code == 0, printed.output
-    assert f"_TACITA_COMPLETE=complete_{shell}" in printed.output
+    assert f"{variable(program)}=complete_{shell}" in printed.output
+    assert program in printed.output.split()
 
 
-def test_the_script_completes_commands_and_options() -> None:
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("tacita pro", "profile"),
+        ("tacita match run --pro", "--profile"),
+        ("tacita-node revoke", "revoke-token"),
+        ("tacita-node token --ro", "--role"),
+        ("tacita-broker log ch", "check"),
+        ("tacita-broker invite --ki", "--kind"),
+    ],
+)
+def test_the_script_completes_commands_and_options(words: str, found: str) -> None:
     """As bash calls it: the words so far, and which one is to be completed."""
-    tacita = str(Path(sys.executable).parent / "tacita")
-
-    def completed(words: str) -> set[str]:
-        position = str(len(words.split(" ")) - 1)
-        asked = {"_TACITA_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": position}
-        done = subprocess.run([tacita], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
-        return set(done.stdout.split())
-
-    assert completed("tacita pro") == {"profile"}
-    assert "--profile" in completed("tacita match run --")
+    program, *others = words.split(" ")
+    asked = {variable(program): "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(others))}
+    command = str(Path(sys.executable).parent / program)
+    done = subprocess.run([command], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [found]
 
 
 def test_a_schema_of_no_command_is_wrong_usage() -> None:

@@ -1,4 +1,4 @@
-"""`tacita schema` and `tacita completion`: for those who build on the command line."""
+"""`tacita schema` and `completion`: for those who build on the command line. `tacita-node` has the latter too."""
 
 from typing import Annotated, Literal
 
@@ -20,12 +20,13 @@ def schema(
 
 
 def completion(
+    context: typer.Context,
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="bash, zsh or fish.", show_default=False)],
 ) -> None:
-    """Print the script that completes `tacita` in a shell. For bash, in ~/.bashrc: eval "$(tacita completion bash)"."""
+    """Print the script that completes this program. For bash, in ~/.bashrc: eval "$(tacita completion bash)"."""
     from typer.completion import shell_complete
-    from typer.main import get_command
 
-    from tacita_sdk.cli.main import app  # here, because it imports this module
-
-    raise typer.Exit(shell_complete(get_command(app), {}, "tacita", "_TACITA_COMPLETE", f"source_{shell}"))
+    program = context.find_root().command
+    name = program.name or ""
+    variable = f"_{name.replace('-', '_').upper()}_COMPLETE"  # as typer reads it
+    raise typer.Exit(shell_complete(program, {}, name, variable, f"source_{shell}"))
