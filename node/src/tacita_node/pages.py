@@ -15,6 +15,7 @@ AGREEMENTS_A_PAGE = 100
 DATASETS_A_PAGE = 1_000
 RECORDS_A_PAGE = 500
 HITS_A_PAGE = 10_000
+REJECTS_A_PAGE = 10_000
 
 After = Annotated[Cursor | None, Query(description="`next` of the page before")]
 

@@ -106,12 +106,16 @@ class AsyncNode(AsyncNodeConnection):
 
     async def rejects(self, dataset: str, *, source: str) -> Rejects:
         """Every rejected line of one imported source, by number and reason."""
-        return await self._run(calls.rejects(dataset, source))
+        pages = [page async for page in self._pages(lambda after: calls.rejects(dataset, source, after))]
+        return pages[0].model_copy(
+            update={"rejects": tuple(one for page in pages for one in page.rejects), "next": None}
+        )
 
     async def iter_rejects(self, dataset: str, *, source: str) -> AsyncIterator[RejectedLine]:
-        """The rejected lines of one imported source, one after the other."""
-        for one in (await self.rejects(dataset, source=source)).rejects:
-            yield one
+        """The rejected lines of one imported source, page by page."""
+        async for page in self._pages(lambda after: calls.rejects(dataset, source, after)):
+            for one in page.rejects:
+                yield one
 
     async def provenance(self, source: str, line: int) -> Provenance:
         """Where the record at that line of that source came from, as a hit names it."""

@@ -104,11 +104,15 @@ class Node(NodeConnection):
 
     def rejects(self, dataset: str, *, source: str) -> Rejects:
         """Every rejected line of one imported source, by number and reason."""
-        return self._run(calls.rejects(dataset, source))
+        pages = list(self._pages(lambda after: calls.rejects(dataset, source, after)))
+        return pages[0].model_copy(
+            update={"rejects": tuple(one for page in pages for one in page.rejects), "next": None}
+        )
 
     def iter_rejects(self, dataset: str, *, source: str) -> Iterator[RejectedLine]:
-        """The rejected lines of one imported source, one after the other."""
-        yield from self.rejects(dataset, source=source).rejects
+        """The rejected lines of one imported source, page by page."""
+        for page in self._pages(lambda after: calls.rejects(dataset, source, after)):
+            yield from page.rejects
 
     def provenance(self, source: str, line: int) -> Provenance:
         """Where the record at that line of that source came from, as a hit names it."""

@@ -74,8 +74,9 @@ def datasets() -> Call[DatasetList]:
     return Call(DatasetList, "GET", "/v1/datasets")
 
 
-def rejects(dataset: str, source: str) -> Call[Rejects]:
-    return Call(Rejects, "GET", f"/v1/datasets/{_name(dataset)}/rejects", {"source": source})
+def rejects(dataset: str, source: str, after: str | None = None) -> Call[Rejects]:
+    options = _given({"source": source, "after": after})
+    return Call(Rejects, "GET", f"/v1/datasets/{_name(dataset)}/rejects", options)
 
 
 def provenance(source: str, line: int) -> Call[Provenance]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from tacita_node.data.imports import ImportOrder
@@ -21,7 +22,7 @@ async def pages(node: SingleNode, path: str, key: str, *, limit: int) -> AsyncIt
     after: str | None = None
     while True:
         query = {"limit": str(limit)} | ({} if after is None else {"after": after})
-        answer = await node.client.get(path, params=query)
+        answer = await node.client.get(httpx2.URL(path).copy_merge_params(query))
         assert answer.status_code == 200, answer.text
         body = answer.json()
         yield body[key]
@@ -46,6 +47,18 @@ async def test_the_catalogue_is_shown_by_owner_and_name(pair: Pair) -> None:
         await datasets.publish(name, Publication(Sensitivity.ORDINARY, (PartnerKind.BANK,), ()))
     found = [page async for page in pages(pair.bank, "/v1/catalogue", "datasets", limit=1)]
     assert [[one["dataset"] for one in page] for page in found] == [["accounts"], ["agencies"], ["callers"]]
+
+
+async def test_rejected_lines_are_shown_in_order(pair: Pair) -> None:
+    data = "\n".join(["value", *("junk" if line % 3 else f"+4479110000{line:02}" for line in range(2, 12))]).encode()
+    order = ImportOrder("callers", Kind.PHONE, "value", "GB", None)
+    source = (await pair.bank.services.datasets.import_source(data, order)).source
+    path = f"/v1/datasets/callers/rejects?source={source}"
+    found = [page async for page in pages(pair.bank, path, "rejects", limit=3)]
+    assert [[one["line"] for one in page] for page in found] == [[2, 4, 5], [7, 8, 10], [11]]
+    assert (await pair.bank.client.get(f"{path}&limit=10001")).status_code == 422
+    wrong = await pair.bank.client.get(f"{path}&after=a-b")
+    assert (wrong.status_code, wrong.json()["type"]) == (422, "urn:tacita:problem:no-cursor")
 
 
 @pytest.mark.parametrize(

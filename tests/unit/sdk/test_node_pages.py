@@ -10,6 +10,7 @@ from tacita_sdk.errors import ResponseUntrusted
 from tacita_sdk.node import Node
 
 ENTRY = {"owner": "haven", "kind": "phone", "epoch": 1, "padded_size": 64, "sensitivity": "ordinary"}
+SOURCE = "3f" * 16
 PAGES = {None: (["a", "b"], "haven/b"), "haven/b": (["c"], "haven/c"), "haven/c": ([], None)}
 
 
@@ -55,6 +56,32 @@ def test_coroutines_see_the_same_pages() -> None:
 
     assert asyncio.run(scene()) == ["a", "b", "c"]
     assert paged.asked == [None, "haven/b", "haven/c"]
+
+
+def test_rejected_lines_come_in_pages_of_one_source() -> None:
+    pages = {None: ([2, 5], "5"), "5": ([7], None)}
+    asked = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        after = request.url.params.get("after")
+        asked.append((request.url.params["source"], after))
+        lines, following = pages[after]
+        rejects = [{"line": line, "reason": "invalid"} for line in lines]
+        return httpx2.Response(200, json={"source": SOURCE, "rejects": rejects, "next": following})
+
+    async def scene() -> tuple[list[int], list[int]]:
+        async with AsyncNode("http://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
+            gathered = await node.rejects("phones", source=SOURCE)
+            return [one.line for one in gathered.rejects], [
+                one.line async for one in node.iter_rejects("phones", source=SOURCE)
+            ]
+
+    with Node("http://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
+        gathered = node.rejects("phones", source=SOURCE)
+        assert ([one.line for one in gathered.rejects], gathered.next) == ([2, 5, 7], None)
+        assert [one.line for one in node.iter_rejects("phones", source=SOURCE)] == [2, 5, 7]
+    assert asyncio.run(scene()) == ([2, 5, 7], [2, 5, 7])
+    assert asked == [(SOURCE, None), (SOURCE, "5")] * 4
 
 
 def test_pages_that_lead_round_in_a_circle_end() -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from tacita_node.access.openapi import BROKER, problems
 from tacita_node.data.service import Publication
+from tacita_node.pages import REJECTS_A_PAGE, After, after_position
 from tacita_node.problems import ProblemError
 from tacita_node.services import services_of
 from tacita_protocol.statements.vocabulary import PartnerKind, Sensitivity
@@ -46,10 +47,17 @@ async def datasets(request: Request) -> DatasetList:
 
 
 @router.get("/{name}/rejects", responses=problems(404))
-async def rejects(request: Request, name: Name, source: Annotated[HexId, Query()]) -> Rejects:
-    """Every rejected line of one source: number and reason, never what it said."""
-    found = await services_of(request).datasets.rejects(name, source)
-    return Rejects(source=source, rejects=tuple(RejectedLine(line=line, reason=reason) for line, reason in found))
+async def rejects(
+    request: Request,
+    name: Name,
+    source: Annotated[HexId, Query()],
+    limit: Annotated[int, Query(ge=1, le=REJECTS_A_PAGE)] = REJECTS_A_PAGE,
+    after: After = None,
+) -> Rejects:
+    """The rejected lines of one source, page by page: number and reason, never what it said."""
+    found = await services_of(request).datasets.rejects(name, source, limit + 1, after=after_position(after))
+    shown = tuple(RejectedLine(line=line, reason=reason) for line, reason in found[:limit])
+    return Rejects(source=source, rejects=shown, next=str(shown[-1].line) if len(found) > limit else None)
 
 
 @router.post("/{name}/publish", responses=problems(404, *BROKER))

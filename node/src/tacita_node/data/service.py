@@ -123,14 +123,17 @@ class DatasetService:
                 states.append(DatasetState(row.name, Kind(row.kind), counts.get(row.name, 0), number, body))
         return states
 
-    async def rejects(self, dataset: str, source: str) -> list[tuple[int, str]]:
-        """Every rejected line of one source as (line, reason), in order. Raises `ProblemError`."""
+    async def rejects(self, dataset: str, source: str, limit: int, *, after: int = 0) -> list[tuple[int, str]]:
+        """At most `limit` rejected lines of one source after line `after`: (line, reason), in order.
+
+        Raises `ProblemError`.
+        """
         async with self._database.read() as session:
             row = await session.get(SourceRow, source)
             if row is None or row.dataset != dataset or row.staged:
                 raise ProblemError(404, "no-such-source", "This dataset has no such source.")
-            columns = select(RejectRow.line, RejectRow.reason).where(RejectRow.source == source)
-            found = (await session.execute(columns.order_by(RejectRow.line))).all()
+            columns = select(RejectRow.line, RejectRow.reason).where(RejectRow.source == source, RejectRow.line > after)
+            found = (await session.execute(columns.order_by(RejectRow.line).limit(limit))).all()
         return [(line, reason) for line, reason in found]
 
     async def latest_epoch(self, name: str) -> EpochSnapshot:

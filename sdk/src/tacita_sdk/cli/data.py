@@ -38,11 +38,15 @@ def rejects(
     source: Annotated[str, typer.Option(help="Source id from the import's report.", callback=identifier)],
 ) -> None:
     """Show every rejected line of an import, by number and reason."""
-    from tacita_sdk.cli.output import show_rows
+    from tacita_sdk.cli.output import stream_rows
 
     with session.connect() as node:
-        rows = node.rejects(dataset, source=source).rejects
-    show_rows(rows, as_json=session.as_json, columns=("line", "reason"), empty="No line of this source was rejected.")
+        stream_rows(
+            node.iter_rejects(dataset, source=source),
+            as_json=session.as_json,
+            columns={"line": 10, "reason": 0},
+            empty="No line of this source was rejected.",
+        )
 
 
 @app.command(epilog="Example: tacita data provenance 3f2a…:17")

@@ -1,7 +1,7 @@
 """How the command line answers: JSON or an aligned table, and failures as one sentence with an exit code."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -45,6 +45,23 @@ def show_rows(
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
+def stream_rows(rows: Iterable[BaseModel], *, as_json: bool, columns: Mapping[str, int], empty: str) -> None:
+    """As `show_rows`, but each row is printed as it comes and then forgotten: `columns` says how wide each is."""
+    number = -1
+    for number, row in enumerate(rows):
+        if as_json:
+            before = ", " if number else "["
+            typer.echo(before + json.dumps(row.model_dump(mode="json", by_alias=True)), nl=False)
+            continue
+        if not number:
+            typer.echo(_line(columns, {name: name for name in columns}))
+        typer.echo(_line(columns, {name: _cell(getattr(row, name)) for name in columns}))
+    if as_json:
+        typer.echo("[]" if number < 0 else "]")
+    elif number < 0:
+        typer.echo(empty)
+
+
 def in_utc(seconds: int) -> str:
     """Unix seconds as a date and time."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -61,6 +78,10 @@ def explain_failure(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         return f"{error.strerror or 'Input or output failed'}: {error.filename or 'no file named'}", EXIT_REFUSED
     return str(error), EXIT_REFUSED
+
+
+def _line(columns: Mapping[str, int], cells: Mapping[str, str]) -> str:
+    return "  ".join(cells[name].ljust(width) for name, width in columns.items()).rstrip()
 
 
 def _cell(value: object) -> str:

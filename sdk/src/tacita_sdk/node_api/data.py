@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from tacita_sdk.node_api.base import MAX_LIST, Code, Country, HexId, NodeModel, Slug
+from tacita_sdk.node_api.base import MAX_LIST, Code, Country, HexId, NodeModel, NodePage, Slug
 
 MAX_LINE = 2**53 - 1
 """The largest number of a line that JSON can say."""
@@ -15,8 +15,8 @@ class RejectedLine(NodeModel):
     reason: Code
 
 
-class Rejects(NodeModel):
-    """`GET /v1/datasets/{name}/rejects`: every rejected line of a source, in order."""
+class Rejects(NodePage):
+    """`GET /v1/datasets/{name}/rejects`: the rejected lines of a source, in order."""
 
     source: HexId
     rejects: tuple[RejectedLine, ...]
