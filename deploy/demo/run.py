@@ -22,7 +22,7 @@ from deploy.demo.footprint import processor_seconds, weights
 from deploy.demo.holdings import load
 from deploy.demo.inspection import Inspection
 from deploy.demo.questions import chapter, say
-from deploy.demo.sample_data import write_sample_data
+from deploy.demo.sample_data import SampleData, write_sample_data
 from deploy.demo.shell import write_shell
 from deploy.demo.story import broker_saw_nothing, in_short, inspected, tell
 from deploy.demo.tally import Tally
@@ -51,17 +51,7 @@ def main() -> int:
         writing = beside.submit(write_sample_data, ROOT / "data")
         with assembled(federation) as cast:
             report_start(cast)
-            data = writing.result()
-            chapter("They load their lists, each into its own process; no file leaves it.")
-            load(cast, data)
-            agree(cast)
-            say("Bank and NGO, and hotels and NGO, signed agreements: what each may ask the other, and what for.")
-            say("Some details were planted on two sides, in different spellings. Planted is told beside found.")
-            denied = tell(cast, data, tally)
-            inspection = Inspection(federation, ROOT / "inspection")
-            inspected(cast, inspection, denied, tally)
-            broker_saw_nothing(cast, data, tally)
-            in_short(tally)
+            inspection = play(cast, writing.result(), tally)
             line = json.dumps(tally.summary())
             (ROOT / "summary.json").write_text(line + "\n", encoding="ascii")
             print(
@@ -78,6 +68,21 @@ def main() -> int:
     if not keep:
         print(line)
     return 0 if tally.as_promised else 1
+
+
+def play(cast: Cast, data: SampleData, tally: Tally) -> Inspection:
+    """The whole story, from the lists to the last word; returns what the regulator holds."""
+    chapter("They load their lists, each into its own process; no file leaves it.")
+    load(cast, data)
+    agree(cast)
+    say("Bank and NGO, and hotels and NGO, signed agreements: what each may ask the other, and what for.")
+    say("Some details were planted on two sides, in different spellings. Planted is told beside found.")
+    denied = tell(cast, data, tally)
+    inspection = Inspection(cast.federation, cast.federation.root / "inspection")
+    inspected(cast, inspection, denied, tally)
+    broker_saw_nothing(cast, data, tally)
+    in_short(tally)
+    return inspection
 
 
 def introduce() -> None:

@@ -15,6 +15,14 @@ class ForkedFederation(Federation):
     """Each command and each service is still a process of its own."""
 
     programs: ForkedPrograms = field(kw_only=True)
+    _running: dict[str, int] = field(default_factory=dict, init=False)
+
+    @property
+    def process_ids(self) -> dict[str, int]:
+        return dict(self._running)
+
+    def kill(self, name: str) -> None:
+        self.programs.kill(self._running.pop(name))
 
     def _run(self, command: Sequence[str], extra: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         with tempfile.TemporaryDirectory() as folder:
@@ -26,5 +34,10 @@ class ForkedFederation(Federation):
 
     def _start(self, name: str, *command: str) -> None:
         log = self.root / f"{name}.log"
-        process = self.programs.start(*command, log=log, environment=self._environment({}))
-        self._stack.callback(self.programs.stop, process)
+        self._running[name] = self.programs.start(*command, log=log, environment=self._environment({}))
+        self._stack.callback(self._end, name)
+
+    def _end(self, name: str) -> None:
+        """Stop a process, unless it was killed and its successor has been stopped already."""
+        if name in self._running:
+            self.programs.stop(self._running.pop(name))
