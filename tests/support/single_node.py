@@ -106,10 +106,16 @@ def _files(root: Path) -> list[Path]:
 
 @asynccontextmanager
 async def opened(
-    root: Path, broker: BrokerSimulator, identity: Identity, *, clock: Clock, limits: Limits | None = None
+    root: Path,
+    broker: BrokerSimulator,
+    identity: Identity,
+    *,
+    clock: Clock,
+    limits: Limits | None = None,
+    database: str | None = None,
 ) -> AsyncIterator[NodeServices]:
-    """The services of an enrolled node."""
-    settings = Settings(limits=limits or Limits())
+    """The services of an enrolled node. `database` is the address of a migrated one on PostgreSQL, else a file."""
+    settings = Settings(limits=limits or Limits(), database=database)
     point = EmbeddedDecisionPoint(BUNDLE, timeout=BUSY_MACHINE)  # started by its first decision
     try:
         async with open_services(
@@ -135,10 +141,11 @@ async def running(
     partner: str = "north-bank",
     kind: PartnerKind = PartnerKind.BANK,
     limits: Limits | None = None,
+    database: str | None = None,
 ) -> AsyncIterator[SingleNode]:
     """A node from nothing: enrolled, opened, with a token."""
     identity = await prepared(root, broker, clock=clock, partner=partner, kind=kind)
-    async with opened(root, broker, identity, clock=clock, limits=limits) as services:
+    async with opened(root, broker, identity, clock=clock, limits=limits, database=database) as services:
         token = (await services.tokens.issue(*Role)).secret
         transport = httpx2.ASGITransport(create_app(services), raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {token}"}

@@ -16,6 +16,8 @@ _SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno
 _SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR_WRITE})
 _PRIMARY = 0xFF
 """SQLite's extended codes hold the primary one in their lowest byte."""
+_POSTGRESQL = frozenset({"53100", "53200"})
+"""The server's disk or memory is full: it took the transaction back. Its 58030 is an EIO, a disk that lies."""
 
 
 class SyncFailed(OSError):
@@ -26,7 +28,8 @@ def takes_nothing(error: BaseException) -> bool:
     """Whether the error says that nothing can be written now, and that nothing was."""
     if isinstance(error, DBAPIError):
         code = getattr(error.orig, "sqlite_errorcode", 0)
-        return code in _SQLITE or (code & _PRIMARY) in _SQLITE
+        state = getattr(error.orig, "sqlstate", None)
+        return code in _SQLITE or (code & _PRIMARY) in _SQLITE or state in _POSTGRESQL
     return isinstance(error, OSError) and error.errno in _SYSTEM
 
 

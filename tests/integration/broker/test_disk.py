@@ -12,12 +12,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from tacita_broker.directory import migrate
 from tacita_broker.matches.tables import MatchRow
 from tacita_broker.problems import PROBLEM_TYPE
 from tacita_protocol.api import MatchState, StatementBody
 from tacita_protocol.statements.vocabulary import Role
 from tests.support.broker_harness import BrokerHarness, broker_at
-from tests.support.broker_match import federation, match_request, requested
+from tests.support.broker_match import ScriptedMatch, federation, match_request, requested
+from tests.support.disk_full import server_without_room
+from tests.support.postgresql import PostgresServer
 
 ROOM_AGAIN = {"max_page_count": 2**30, "query_only": 0}
 
@@ -42,6 +45,29 @@ def test_a_database_that_takes_nothing_acknowledges_nothing(tmp_path: Path, sett
             await writer.execute_fetchall(f"PRAGMA {name} = {ROOM_AGAIN[name]}")
             answer = await bank.post("/v1/matches", StatementBody(envelope=match.envelope))
             assert answer.status_code == 201, answer.text
+
+    asyncio.run(run())
+
+
+def test_a_server_without_room_acknowledges_nothing(postgresql: PostgresServer, tmp_path: Path) -> None:
+    url = postgresql.copy_of("broker", lambda made: asyncio.run(migrate(made)))
+
+    async def run() -> None:
+        async with broker_at(tmp_path, database=url) as harness:
+            bank, ngo = await federation(harness)
+            match = ScriptedMatch(bank, ngo, match_request(bank, ngo), harness=harness)
+            body = StatementBody(envelope=match.request.envelope)
+            async with server_without_room(url, "matches", state="53100"):
+                assert_disk_full(await bank.post("/v1/matches", body))
+            async with harness.services.database.read() as session:
+                assert await session.get(MatchRow, match.id) is None
+            async with server_without_room(url, "log_entries", state="53100") as met:
+                assert (await bank.post("/v1/matches", body)).status_code == 201
+                while not await met():  # a job beside the requests: it tries again until there is room
+                    assert not harness.running.failed.is_set()
+                    await asyncio.sleep(0.05)
+            await match.granted()
+            assert not harness.running.failed.is_set()
 
     asyncio.run(run())
 

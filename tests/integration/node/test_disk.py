@@ -10,11 +10,13 @@ import httpx2
 import pytest
 
 from tacita_node.problems import PROBLEM_TYPE
+from tacita_node.storage import migrate, place_of
 from tacita_protocol.api import InboxEvent, InboxEventType
 from tests.support.broker_simulator import BrokerSimulator
-from tests.support.disk_full import read_only
+from tests.support.disk_full import read_only, server_without_room
 from tests.support.match_federation import MatchFederation, Send, loaded_federation, system_clock
 from tests.support.match_steps import find, hold_engine_frames, rows, state_of
+from tests.support.postgresql import PostgresServer
 from tests.support.single_node import TestClock, running
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +57,23 @@ async def test_an_import_that_cannot_be_written_is_answered_503(
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)  # the file of the source itself
             assert await imported() == 503
+        assert (await node.client.get("/v1/datasets")).json()["datasets"] == []
+        assert await imported() == 200
+
+
+@pytest.mark.parametrize(("state", "status"), [("53100", 503), ("53200", 503), ("58030", 500)])
+async def test_a_server_without_room_is_answered_503(
+    postgresql: PostgresServer, tmp_path: Path, state: str, status: int
+) -> None:
+    url = postgresql.copy_of("node", lambda made: migrate(place_of(made, tmp_path)))
+    clock = TestClock()
+    async with running(tmp_path, BrokerSimulator(clock), clock=clock, database=url) as node:
+
+        async def imported() -> int:
+            return (await node.client.post(IMPORT, content=CSV, headers={"content-type": "text/csv"})).status_code
+
+        async with server_without_room(url, "records", state=state):
+            assert await imported() == status
         assert (await node.client.get("/v1/datasets")).json()["datasets"] == []
         assert await imported() == 200
 
