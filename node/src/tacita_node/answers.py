@@ -39,9 +39,9 @@ class TrustInstalled(Answer):
 
 
 class TokenIssued(Answer):
-    """A new token: the secret, shown this once."""
+    """A new token: the secret, shown this once; null when it was written to a file instead."""
 
-    token: str
+    token: str | None
     id: str
     expires: int
 

@@ -1,6 +1,7 @@
 """Tokens of the local API: several roles, an end, a list, and a revocation that holds at once."""
 
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -111,6 +112,31 @@ def test_the_commands_issue_list_and_revoke(tmp_path: Path) -> None:
     assert (again.exit_code, "no token has this id" in again.stderr) == (1, True)
     name = runner.invoke(app, ["token", place, "--role", "admin", "--name", "a\nb"])
     assert (name.exit_code, "printable" in name.stderr) == (1, True)
+
+
+def test_a_token_goes_to_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    home, file = str(tmp_path), tmp_path / "desk.token"
+    command = ["token", home, "--role", "analyst", "--out", str(file)]
+    before = os.umask(0o022)
+    try:
+        issued = CliRunner().invoke(app, [*command, "--json"])
+    finally:
+        os.umask(before)
+    assert issued.exit_code == 0, issued.output
+    said, secret = json.loads(issued.stdout), file.read_text().strip()
+    assert (said["token"], secret in issued.output, file.stat().st_mode & 0o777) == (None, False, 0o600)
+    assert len(secret) > 20
+    again = CliRunner().invoke(app, command)
+    assert (again.exit_code, "is there already" in again.stderr, file.read_text().strip()) == (1, True, secret)
+    listed = json.loads(CliRunner().invoke(app, ["tokens", home, "--json"]).stdout)["tokens"]
+    assert [one["id"] for one in listed] == [said["id"]]  # the refused one made none
+
+
+def test_where_no_token_is_issued_no_file_stays(tmp_path: Path) -> None:
+    file = tmp_path / "desk.token"
+    failed = CliRunner().invoke(app, ["token", str(tmp_path), "--role", "analyst", "--out", str(file)])
+    assert (failed.exit_code, "holds no node" in failed.stderr, file.exists()) == (1, True, False)
 
 
 def test_tokens_of_one_role_are_kept(tmp_path: Path) -> None:

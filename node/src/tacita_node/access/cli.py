@@ -1,9 +1,12 @@
 """The commands about tokens of the local API. They work on the database, also while the node runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
@@ -26,21 +29,32 @@ def token(
     ],
     name: Annotated[str, typer.Option(help="Whose token it is, for the list.")] = "",
     days: Annotated[int, typer.Option(help="For how many days it is good.", min=1, max=MAX_TOKEN_DAYS)] = TOKEN_DAYS,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the token to this new file, which only you can read, and do not show it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Issue a token of the local API. It is shown this once; the node keeps a hash.
 
     An analyst imports data, orders matches and reads hits. An approver signs agreements and confirms partners. An admin
     publishes and withdraws data, proposes and revokes agreements, confirms partners. All of them and an auditor read
-    the rest. Example: tacita-node token ./bank --role analyst --name "desk 3"
+    the rest. Example: tacita-node token ./bank --role analyst --name "desk 3" --out desk-3.token
     """
     from tacita_node.answers import TokenIssued
 
     roles = _roles(role)
     if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
         fail(f"--name has at most {MAX_NAME_CHARACTERS} printable characters")
-    issued = _with_tokens(directory, lambda tokens: tokens.issue(*roles, name=name, days=days))
-    tell(as_json, TokenIssued(token=issued.secret, id=issued.id, expires=issued.expires), issued.secret)
+    if out is None:
+        issued = _with_tokens(directory, lambda tokens: tokens.issue(*roles, name=name, days=days))
+        tell(as_json, TokenIssued(token=issued.secret, id=issued.id, expires=issued.expires), issued.secret)
+        return
+    with _new_file(out) as file:
+        issued = _with_tokens(directory, lambda tokens: tokens.issue(*roles, name=name, days=days))
+        file.write(f"{issued.secret}\n")
+    facts = TokenIssued(token=None, id=issued.id, expires=issued.expires)
+    tell(as_json, facts, f"{out} holds the token, which is good until {_day(issued.expires)}. Its id: {issued.id}")
 
 
 def tokens(directory: Directory, as_json: AsJson = False) -> None:
@@ -82,9 +96,29 @@ def _roles(words: list[str]) -> "list[Role]":
         fail(f"--role is one of: {', '.join(Role)}")
 
 
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """A file that only its owner can read, made before there is a token; gone again when none could be written."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        fail(f"{path} is there already: name a new file, or remove it first")
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}")
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
 def _line(token: "ListedToken") -> str:
-    end = datetime.fromtimestamp(token.expires, UTC).strftime("%Y-%m-%d")
-    return f"{token.id}  {', '.join(token.roles)}  until {end}  {token.name}".rstrip()
+    return f"{token.id}  {', '.join(token.roles)}  until {_day(token.expires)}  {token.name}".rstrip()
 
 
 def _with_tokens(directory: Directory, work: "Callable[[Tokens], Awaitable[T]]") -> T:
