@@ -1,6 +1,7 @@
-"""`python -m tests.support.import_memory DIRECTORY`: how much more memory a large file takes than a small one.
+"""`python -m tests.support.import_memory DIRECTORY [ADDRESS LARGE]`: how much more a large file takes than a small one.
 
-Prints, as a JSON list, by how many bytes the highest memory of the process grew with the second import.
+ADDRESS is a migrated database on PostgreSQL (else it is a file), LARGE the rows of the large file. Prints, as a JSON
+list, by how many bytes the highest memory of the process grew with the second import.
 """
 
 import asyncio
@@ -24,13 +25,15 @@ FILLING = "x" * 1_600
 """In a column beside: it makes the large file 98 MB."""
 
 
-async def main(folder: Path) -> int:
+async def main(
+    folder: Path, small_rows: int = SMALL_ROWS, large_rows: int = LARGE_ROWS, database: str | None = None
+) -> int:
     """Bytes by which the highest memory grew."""
     clock = TestClock()
     broker = BrokerSimulator(clock)
     identity = await prepared(folder / "node", broker, clock=clock, partner="north-bank", kind=PartnerKind.BANK)
-    small, large = (_file(folder, rows) for rows in (SMALL_ROWS, LARGE_ROWS))
-    async with opened(folder / "node", broker, identity, clock=clock) as services:
+    small, large = (_file(folder, rows) for rows in (small_rows, large_rows))
+    async with opened(folder / "node", broker, identity, clock=clock, database=database) as services:
         await _import(services, small)
         before = _highest()
         await _import(services, large)
@@ -64,4 +67,6 @@ def _highest() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps([asyncio.run(main(Path(sys.argv[1])))]))
+    folder, *on_server = sys.argv[1:]
+    rows, address = (int(on_server[1]), on_server[0]) if on_server else (LARGE_ROWS, None)
+    print(json.dumps([asyncio.run(main(Path(folder), large_rows=rows, database=address))]))
