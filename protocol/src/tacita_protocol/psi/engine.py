@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from tacita_protocol.errors import LimitExceeded
 from tacita_protocol.identifiers.token import SESSION_ID_SIZE, Tokens
+from tacita_protocol.psi.capacity import Capacity as Capacity  # re-exported: the part of an engine that counts need
 from tacita_protocol.statements.vocabulary import Mode as Mode  # re-exported: what the receiver learns
 
 MAX_CHUNKS = 1024
@@ -128,18 +129,6 @@ class RunParameters:
             raise ValueError("padded counts are positive")
         if not 1 <= self.chunks <= MAX_CHUNKS:
             raise ValueError(f"chunks are between 1 and {MAX_CHUNKS}")
-
-
-class Capacity(Protocol):
-    """How much an engine takes at once: part of what its name stands for, since the partitions follow from it."""
-
-    @property
-    def partitionable(self) -> frozenset[Mode]:
-        """The modes in which a run may be cut into partitions: a number for each must not say too much."""
-
-    @property
-    def max_elements(self) -> int:
-        """Most elements of one side in one partition, after padding."""
 
 
 class Engine(Capacity, Protocol):

@@ -1,17 +1,20 @@
 """The engines by name: which of them this version runs, what each can serve, and how much each takes at once.
 
-Only `engine_named` loads an engine's library; who merely negotiates needs none.
+Only `engine_named` loads an engine's library; who merely negotiates needs none, and no arrays either.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tacita_protocol.errors import MalformedMessage
-from tacita_protocol.psi.engine import Capacity, Engine
+from tacita_protocol.psi.capacity import Capacity
 from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, Mode, ResultTo
+
+if TYPE_CHECKING:
+    from tacita_protocol.psi.engine import Engine
 
 ENGINE_NAMES = ("ecdh",)
 """What this version runs, best first."""
@@ -75,7 +78,7 @@ def negotiate(
     )
 
 
-def engine_named(name: str) -> Engine:
+def engine_named(name: str) -> "Engine":
     """The engine of this name.
 
     Raises:

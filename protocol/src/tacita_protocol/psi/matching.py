@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from tacita_protocol.errors import EngineFailure, LimitExceeded
 from tacita_protocol.identifiers.token import Tokens
+from tacita_protocol.psi.assignment import assignment
 from tacita_protocol.psi.engine import Action, Compute, Engine, Found, RunParameters, Send, Settled, Task
-from tacita_protocol.psi.partition import assignment, bin_size
+from tacita_protocol.psi.partition import bin_size
 from tacita_protocol.psi.rows import group_equal
 
 

@@ -6,19 +6,11 @@ peer sees nothing else. A part that would need more than that ends the match bef
 below 2^-40 for a whole run, and a new match has a new session id.
 """
 
-import hmac
 from functools import lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tacita_protocol.errors import LimitExceeded, PeerViolation
-from tacita_protocol.identifiers.token import Tokens
-from tacita_protocol.psi.engine import Capacity, Mode, RunParameters, Task
-from tacita_protocol.statements.vocabulary import MAX_PARTITIONS
-
-MAX_TASK_TOKENS = 2**17
-"""Tokens that one task assigns, a fifth of a second."""
+from tacita_protocol.psi.capacity import Capacity
+from tacita_protocol.statements.vocabulary import MAX_PARTITIONS, Mode
 
 _TAIL_BITS = 40
 """A run fails with a probability below 2^-40."""
@@ -92,27 +84,3 @@ def check_partitions(
     """
     if partitions != partitions_for(engine, mode, requester_count=requester_count, responder_count=responder_count):
         raise PeerViolation("not the number of partitions that the counts demand", field="partitions")
-
-
-def assignment(tokens: Tokens, p: RunParameters, partitions: int) -> tuple[Task, ...]:
-    """Tasks whose results, one after the other, are the partition of each token:
-
-        HMAC-SHA256(session id, u32(run) || token), its first eight bytes (big endian) modulo `partitions`
-
-    Keyed, so that nobody can choose tokens that crowd into one bin before the session has begun.
-    """
-    return tuple(
-        Task(_partition_of_each, (tokens[start : start + MAX_TASK_TOKENS], p.session_id, p.run, partitions))
-        for start in range(0, len(tokens), MAX_TASK_TOKENS)
-    )
-
-
-def _partition_of_each(tokens: Tokens, session_id: bytes, run: int, partitions: int) -> NDArray[np.uint16]:
-    keyed = hmac.new(session_id, run.to_bytes(4, "big"), "sha256")
-    packed, width = tokens.tobytes(), tokens.shape[1]
-    starts = bytearray()
-    for start in range(0, len(packed), width):
-        state = keyed.copy()
-        state.update(packed[start : start + width])
-        starts += state.digest()[:8]
-    return (np.frombuffer(starts, dtype=">u8") % partitions).astype(np.uint16)

@@ -13,6 +13,7 @@ from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.errors import EngineFailure, LimitExceeded
 from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.psi import matching
+from tacita_protocol.psi.assignment import assignment
 from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import (
@@ -27,7 +28,7 @@ from tacita_protocol.psi.engine import (
     Task,
     run_locally,
 )
-from tacita_protocol.psi.partition import assignment, bin_size, partitions_for
+from tacita_protocol.psi.partition import bin_size, partitions_for
 
 ENGINE = EcdhEngine()
 

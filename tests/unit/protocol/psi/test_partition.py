@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from tacita_protocol.crypto.random_arrays import random_tokens
 from tacita_protocol.errors import LimitExceeded, PeerViolation
 from tacita_protocol.identifiers.token import Tokens
+from tacita_protocol.psi.assignment import assignment
 from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import Mode, RunParameters
-from tacita_protocol.psi.partition import assignment, bin_size, check_partitions, partitions_for
+from tacita_protocol.psi.partition import bin_size, check_partitions, partitions_for
 from tacita_protocol.statements.vocabulary import MAX_ELEMENTS, MAX_PARTITIONS
 
 BINS = [2**k for k in range(13)]
@@ -136,7 +137,7 @@ P = RunParameters(bytes(range(32)), 7, 0, receiver_count=64, sender_count=64, ch
 
 def test_a_token_goes_where_the_written_rule_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Computed a second time from the docstring, and over several tasks."""
-    monkeypatch.setattr("tacita_protocol.psi.partition.MAX_TASK_TOKENS", 10)
+    monkeypatch.setattr("tacita_protocol.psi.assignment.MAX_TASK_TOKENS", 10)
     tokens = random_tokens(64)
     expected = [
         int.from_bytes(hmac.digest(bytes(range(32)), b"\0\0\0\7" + token.tobytes(), hashlib.sha256)[:8], "big") % 4096

@@ -1,0 +1,22 @@
+"""What a long-running process keeps in memory for ever: it loads no library that it may never use."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROCESSES = [
+    # A broker grants engines and counts elements; it never holds an array of them.
+    ("tacita_broker.run", {"numpy", "private_set_intersection", "alembic"}),
+    # Engines compute in the worker processes.
+    ("tacita_node.run", {"private_set_intersection", "alembic"}),
+]
+
+
+@pytest.mark.parametrize(("entry", "unneeded"), PROCESSES, ids=[entry for entry, _ in PROCESSES])
+def test_a_process_at_rest_has_not_loaded(entry: str, unneeded: set[str]) -> None:
+    program = f"import sys, {entry}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    names = set(loaded.stdout.split())
+    assert entry in names
+    assert names & unneeded == set()
