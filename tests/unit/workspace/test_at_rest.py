@@ -8,8 +8,8 @@ import pytest
 PROCESSES = [
     # A broker grants engines and counts elements; it never holds an array of them.
     ("tacita_broker.run", {"numpy", "private_set_intersection", "alembic"}),
-    # Engines compute in the worker processes.
-    ("tacita_node.run", {"private_set_intersection", "alembic"}),
+    # Engines compute in the worker processes; PostgreSQL's dialect is for nodes that use it.
+    ("tacita_node.run", {"private_set_intersection", "alembic", "sqlalchemy.dialects.postgresql"}),
 ]
 
 

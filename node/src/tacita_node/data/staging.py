@@ -12,8 +12,8 @@ the next import begins: one import runs at a time, so whatever is staged then ha
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Delete, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Delete, Insert, delete, func, insert, select
+from sqlalchemy.dialects import sqlite
 
 from tacita_node.clock import Clock
 from tacita_node.data.custody import CustodyChain
@@ -97,10 +97,7 @@ class Staging:
             for record in records
         ]
         async with self._database.write() as session:
-            # Both databases have this; SQLAlchemy has one construct for each.
-            dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-            unless_known = dialect.insert(RecordRow).on_conflict_do_nothing(index_elements=["dataset", "lookup"])
-            await session.execute(unless_known, rows)
+            await session.execute(_unless_known(session.get_bind().dialect.name), rows)
 
     async def add_rejects(self, source: StagedSource, rejects: Sequence[tuple[int, str]]) -> None:
         """Writes rejected lines."""
@@ -172,3 +169,13 @@ def _dropping(source: str) -> Iterator[Delete]:
     lines = select(RejectRow.line).where(RejectRow.source == source).limit(ROWS_AT_ONCE)
     yield delete(RejectRow).where(RejectRow.source == source, RejectRow.line.in_(lines))
     yield delete(SourceRow).where(SourceRow.id == source)
+
+
+def _unless_known(dialect: str) -> Insert:
+    """Adds records whose lookups are not there yet. Both databases have this; SQLAlchemy has one construct for each."""
+    unique = ["dataset", "lookup"]
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # here: a node on SQLite needs no second dialect in memory
+
+        return postgresql.insert(RecordRow).on_conflict_do_nothing(index_elements=unique)
+    return sqlite.insert(RecordRow).on_conflict_do_nothing(index_elements=unique)
