@@ -22,9 +22,6 @@ from tacita_protocol.identifiers.domestic import read_domestic
 from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.spelling import plain_spelling
 
-VERSION = "1"
-"""Changes with every change that gives another canonical form for a text."""
-
 _LABEL = re.compile(r"^IBAN(?:\s*:)?\s*(?=[A-Z]{2})")
 _SEPARATORS = re.compile(r"[ .-]")
 _IBAN_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]*")

@@ -19,9 +19,6 @@ from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.registers import BY_COUNTRY, BY_LABEL, SHARED_LABELS, VAT_PREFIXES, Register
 from tacita_protocol.identifiers.spelling import plain_spelling, refuse_look_alikes
 
-VERSION = "1"
-"""Changes with every change that gives another canonical form for a text."""
-
 MAX_LENGTH = 128
 """Characters of a company's number as written, with its register's name."""
 

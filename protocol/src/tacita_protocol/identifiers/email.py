@@ -12,9 +12,6 @@ from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.spelling import MAX_ADDRESS_LENGTH, plain_spelling, refuse_look_alikes
 
-VERSION = "1"
-"""Changes with every change that gives another canonical form for a text."""
-
 _SCHEME = re.compile(r"^mailto:\s*", re.IGNORECASE | re.ASCII)
 _BRACKETS = re.compile(r"<([^<>]*)>")
 _JOINERS = re.compile("[\u200c\u200d]")

@@ -7,9 +7,6 @@ from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.spelling import plain_spelling
 
-VERSION = "1"
-"""Changes with every change that gives another canonical form for a text."""
-
 MAX_LENGTH = 256
 """Characters of a digest as written: pairs with separators, and the name of the algorithm."""
 

@@ -8,9 +8,6 @@ from tacita_protocol.identifiers.platforms import BY_PHONE, HOSTS, PHONE_HOSTS, 
 from tacita_protocol.identifiers.spelling import MAX_ADDRESS_LENGTH, plain_spelling, refuse_look_alikes
 from tacita_protocol.identifiers.weblink import WebLink, read_web_link
 
-VERSION = "1"
-"""Changes with every change that gives another canonical form for a text."""
-
 _NAMED = re.compile(r"([a-z][a-z. ]*[a-z]|x)\s*[:/]\s*(?!//)(.*)", re.IGNORECASE | re.ASCII)
 _WORD_AND_NAME = re.compile(r"([a-z]+) ([@$][^ ]+)", re.IGNORECASE | re.ASCII)
 _SUBDOMAIN = re.compile(r"^(?:www|m|mobile|web)\.")

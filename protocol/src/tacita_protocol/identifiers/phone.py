@@ -7,9 +7,6 @@ from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.numbering_plan import Reader, Reading, reader
 from tacita_protocol.identifiers.spelling import plain_spelling
 
-VERSION = "1"
-"""Changes with every change that gives another canonical form for a text."""
-
 _SCHEME = re.compile(r"^tel:\s*", re.IGNORECASE)
 _SPELLING = re.compile(r"[+0-9 ()./-]+")
 _EXTENSION = re.compile(r"[0-9) ]\s*(?:#|x|ext|extn|extension|;ext=|доб)[^0-9]*[0-9]+", re.IGNORECASE)

@@ -21,9 +21,6 @@ from tacita_protocol.identifiers.address_codes import (
 from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.spelling import plain_spelling, refuse_look_alikes
 
-VERSION = "1"
-"""Changes with every change that gives another canonical form for a text."""
-
 MAX_LENGTH = 256
 """Characters of an address as written. The longest, Monero's integrated one, has 106."""
 
