@@ -23,7 +23,7 @@ from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.psi.buckets import padded_count
 from tacita_protocol.psi.ecdh import EcdhEngine
 from tacita_protocol.psi.engine import Action, Compute, Found, Receive, RunParameters, Send, Task
-from tacita_protocol.psi.openmined import LIBRARY
+from tacita_protocol.psi.openmined import library
 
 ELEMENTS = 2**16
 WORKERS = 2
@@ -63,10 +63,10 @@ def ecdh_2_16() -> Iterator[Figure]:
             peer = run_peer("openmined_psi", *files)
             _require(peer.count == len(expected))
             theirs.append(peer.seconds)
-            progress(f"  {LIBRARY}, one thread: {peer.seconds:.2f} s, {peer.cpu_seconds:.2f} CPU s")
+            progress(f"  {library()}, one thread: {peer.seconds:.2f} s, {peer.cpu_seconds:.2f} CPU s")
     progress(f"  pool efficiency: {max(efficiencies):.1%}")
     ratio = median(our / their for our, their in zip(ours, theirs, strict=True))
-    yield Figure("ecdh.2^16", n, round(median(ours), 3), "s", f"{LIBRARY}, one thread", round(ratio, 3))
+    yield Figure("ecdh.2^16", n, round(median(ours), 3), "s", f"{library()}, one thread", round(ratio, 3))
     yield Figure("ecdh.2^16.pool-efficiency", n, round(100 * max(efficiencies), 1), "%")
 
 

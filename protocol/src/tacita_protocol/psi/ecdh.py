@@ -89,8 +89,7 @@ class EcdhEngine:
             MalformedMessage, PeerViolation: the sender's messages are not what the protocol allows.
         """
         self._check_limits(tokens, p)
-        key = openmined.new_key()
-        padded, groups, group_of_row = yield from _one(_prepare, tokens, p.receiver_count)
+        key, padded, groups, group_of_row = yield from _one(_prepare, tokens, p.receiver_count)
         request = b"".join((yield _blinding(key, padded, p)))
         _check_own(request, p.receiver_count)
         yield Send(request, final=True, partition=p.partition)
@@ -125,8 +124,7 @@ class EcdhEngine:
             MalformedMessage, PeerViolation: the receiver's message is not what the protocol allows.
         """
         self._check_limits(tokens, p)
-        key = openmined.new_key()
-        padded, _, _ = yield from _one(_prepare, tokens, p.sender_count)
+        key, padded, _, _ = yield from _one(_prepare, tokens, p.sender_count)
         chunks = yield _blinding(key, padded, p)
         setup: bytes = yield from _one(_merge, tuple(chunks))
         _check_own(setup, p.sender_count)
@@ -194,14 +192,15 @@ def _bounds(count: int, chunks: int) -> list[tuple[int, int]]:
 # Tasks. Each runs in any process; arguments and results are small arrays and bytes.
 
 
-def _prepare(tokens: Tokens, count: int) -> tuple[Tokens, NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct tokens, padded to `count` and shuffled; the group of each position (or `_DUMMY`) and of each row."""
+def _prepare(tokens: Tokens, count: int) -> tuple[bytes, Tokens, NDArray[np.int64], NDArray[np.int64]]:
+    """A fresh key, drawn where the library is loaded; distinct tokens, padded to `count` and shuffled; the group of
+    each position (or `_DUMMY`) and of each row."""
     representatives, group_of_row = group_equal(tokens)
     padded = pad_tokens(tokens[representatives], count)
     groups = np.full(count, _DUMMY, dtype=np.int64)
     groups[: len(representatives)] = np.arange(len(representatives))
     order = random_permutation(count)
-    return padded[order], groups[order], group_of_row
+    return openmined.new_key(), padded[order], groups[order], group_of_row
 
 
 def _bind_and_blind(key: bytes, tokens: Tokens, session_id: bytes, run: int, partition: int) -> bytes:

@@ -7,13 +7,11 @@ The library forgives what a peer may send (other set structures, short or empty 
 never reach its protobuf parser: its messages are built here, from rows that were checked before.
 """
 
-import private_set_intersection.python as openmined
+from functools import cache
+from typing import Any
 
 POINT_SIZE = 33
 """Bytes of a compressed P-256 point (SEC 1 section 2.3.3): 02 or 03, then the x coordinate."""
-
-LIBRARY = f"openmined-psi {openmined.__version__}"
-"""Name and version of the library, for receipts."""
 
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (FIPS 186-4 D.1.2.3)
 
@@ -22,9 +20,22 @@ class PointRejected(Exception):
     """The library could not read a point: it is not on the curve."""
 
 
+@cache
+def _library() -> Any:
+    """Imported by the processes that compute, not by the node that hands out their tasks."""
+    import private_set_intersection.python as openmined
+
+    return openmined
+
+
+def library() -> str:
+    """Name and version of the library."""
+    return f"openmined-psi {_library().__version__}"
+
+
 def new_key() -> bytes:
     """A fresh private scalar (32 bytes, big-endian), drawn by the library. Good for either role."""
-    return bytes(openmined.client.CreateWithNewKey(reveal_intersection=True).GetPrivateKeyBytes())
+    return bytes(_library().client.CreateWithNewKey(reveal_intersection=True).GetPrivateKeyBytes())
 
 
 def blinded(key: bytes, elements: list[str]) -> bytes:
@@ -32,7 +43,7 @@ def blinded(key: bytes, elements: list[str]) -> bytes:
 
     A setup of the library holds the same points, sorted; sorting chunks that are merged and sorted again is work twice.
     """
-    request = openmined.client.CreateFromKey(key, reveal_intersection=True).CreateRequest(elements)
+    request = _library().client.CreateFromKey(key, reveal_intersection=True).CreateRequest(elements)
     return b"".join(request.encrypted_elements)
 
 
@@ -50,9 +61,9 @@ def blinded_again(key: bytes, points: bytes) -> bytes:
     Raises:
         PointRejected: one of them is not on the curve.
     """
-    request = openmined.Request(reveal_intersection=True, encrypted_elements=_split(points))
+    request = _library().Request(reveal_intersection=True, encrypted_elements=_split(points))
     try:
-        response = openmined.server.CreateFromKey(key, reveal_intersection=True).ProcessRequest(request)
+        response = _library().server.CreateFromKey(key, reveal_intersection=True).ProcessRequest(request)
     except RuntimeError as error:
         raise PointRejected("a point is not on the curve") from error
     return b"".join(response.encrypted_elements)

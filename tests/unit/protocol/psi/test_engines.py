@@ -72,7 +72,8 @@ def test_of_every_engine_it_is_known_how_much_it_takes() -> None:
 
 
 def test_who_only_names_engines_loads_no_library() -> None:
-    """A broker, which grants engines without running them."""
-    imports = "sys, tacita_protocol.psi.engines, tacita_protocol.session"
-    script = f"import {imports}; sys.exit('private_set_intersection' in sys.modules)"
+    """A broker, which grants engines without running them, and a node, whose workers compute."""
+    imports = "sys, tacita_protocol.psi.engines as engines, tacita_protocol.session"
+    use = "[engines.engine_named(name).version for name in engines.ENGINE_NAMES]"
+    script = f"import {imports}; {use}; sys.exit('private_set_intersection' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
