@@ -26,7 +26,17 @@ from tacita_node.clock import Clock
 from tacita_node.config import Limits
 from tacita_node.data.custody import CustodyChain
 from tacita_node.data.sealing import CHUNK_LINES, SealedLines, seal_lines
-from tacita_node.data.sources import Delimiter, SourceLayout, SourceLine, SourceRefused, layout_of, read_lines
+from tacita_node.data.sources import (
+    Delimiter,
+    Header,
+    SourceLayout,
+    SourceLine,
+    SourceRefused,
+    header_of,
+    layout_below,
+    read_lines,
+    reads_as,
+)
 from tacita_node.data.spool import Spool
 from tacita_node.data.staging import ROWS_AT_ONCE, StagedSource, Staging
 from tacita_node.data.tables import DatasetRow, RejectRow, SourceRow
@@ -146,7 +156,7 @@ class Importer:
 
     async def _run(self, upload: Upload, order: ImportOrder, progress: ImportProgress) -> Imported:
         await self._check_dataset(order)
-        layout = await asyncio.to_thread(self._layout, upload, order)
+        layout = await self._layout(upload, order)
         before = await self._imported_before(upload, order, layout)
         if before is not None and not order.dry_run:
             return before
@@ -191,16 +201,16 @@ class Importer:
         if dataset is not None and dataset.kind != order.kind.value:
             raise ProblemError(409, "kind-differs", f"This dataset holds identifiers of another kind: {dataset.kind}.")
 
-    def _layout(self, upload: Upload, order: ImportOrder) -> SourceLayout:
+    async def _layout(self, upload: Upload, order: ImportOrder) -> SourceLayout:
         with _refusals():
-            return layout_of(
-                lambda: self._uploads.read(upload),
-                kind=order.kind,
-                column=order.column,
-                region=order.region,
-                delimiter=order.delimiter,
-                limits=self._limits,
-            )
+            header = await asyncio.to_thread(self._header, upload, order)
+            [is_data] = await self._workers.run([Task(reads_as, (order.kind, header.heading, order.region))])
+            return layout_below(header, is_data=is_data)
+
+    def _header(self, upload: Upload, order: ImportOrder) -> Header:
+        return header_of(
+            lambda: self._uploads.read(upload), column=order.column, delimiter=order.delimiter, limits=self._limits
+        )
 
     async def _imported_before(self, upload: Upload, order: ImportOrder, layout: SourceLayout) -> Imported | None:
         """The earlier import of the same bytes, read in the same way by the same rules, if there was one."""

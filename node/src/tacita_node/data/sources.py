@@ -6,7 +6,7 @@ field says is judged later (`records.py`). Nothing of the file's text is ever in
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tacita_node.config import Limits
@@ -65,6 +65,15 @@ class SourceLayout:
     delimiter: Delimiter
 
 
+@dataclass(frozen=True)
+class Header:
+    """A file's header line: the layout that it shows, and the heading of the column with its line number."""
+
+    layout: SourceLayout
+    heading: str = field(repr=False)  # it may turn out to be data
+    line: int
+
+
 Pieces = Callable[[], Iterable[bytes]]
 """A file from its beginning, in pieces of any length; called once for each time that it is read."""
 
@@ -84,13 +93,34 @@ def layout_of(
         delimiter: None to find out from the header line.
         limits: sizes that are refused.
     """
+    header = header_of(pieces, column=column, delimiter=delimiter, limits=limits)
+    return layout_below(header, is_data=reads_as(kind, header.heading, region))
+
+
+def header_of(pieces: Pieces, *, column: str | None, delimiter: Delimiter | None, limits: Limits) -> Header:
+    """The header line; the arguments are those of `layout_of`. Raises `SourceRefused`."""
     chosen = delimiter if delimiter is not None else detect_delimiter(pieces, column, limits)
-    header_line, header = next(rows_of(pieces, chosen, limits), (1, []))
+    line, header = next(rows_of(pieces, chosen, limits), (1, []))
     if not header:
         raise SourceRefused("empty", "The file has no header line.")
     index = column_of(header, column)
-    _check_heading(header[index], kind, region, header_line)
-    return SourceLayout(index, len(header), chosen)
+    return Header(SourceLayout(index, len(header), chosen), header[index], line)
+
+
+def reads_as(kind: Kind, text: str, region: str | None) -> bool:
+    """Whether a text is an identifier of that kind. Loads the tables of the kind: for a worker."""
+    try:
+        normalise(kind, text, region)
+    except InvalidIdentifier:
+        return False
+    return True
+
+
+def layout_below(header: Header, *, is_data: bool) -> SourceLayout:
+    """The layout, once it is known whether the heading is an identifier itself. Raises `SourceRefused`."""
+    if is_data:
+        raise SourceRefused("header-missing", "the column begins with data; put a heading over it.", line=header.line)
+    return header.layout
 
 
 def read_lines(pieces: Pieces, layout: SourceLayout, limits: Limits) -> Iterator[SourceLine]:
@@ -247,11 +277,3 @@ def column_of(header: list[str], column: str | None) -> int:
 def _positions(header: list[str], column: str) -> list[int]:
     wanted = column.strip().casefold()
     return [index for index, heading in enumerate(header) if heading.strip().casefold() == wanted]
-
-
-def _check_heading(heading: str, kind: Kind, region: str | None, line: int) -> None:
-    try:
-        normalise(kind, heading, region)
-    except InvalidIdentifier:
-        return
-    raise SourceRefused("header-missing", "the column begins with data; put a heading over it.", line=line)
