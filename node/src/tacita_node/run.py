@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy.engine import URL
 
+from tacita_node.allocator import return_large_blocks
 from tacita_node.app import serve
 from tacita_node.background import Background
 from tacita_node.broker_link.inbox import run_inbox
@@ -61,6 +62,7 @@ async def run_node(directory: NodeDirectory, settings: Settings, identity: Ident
 
     Raises `DatabaseRefused` or `RunsElsewhere` when it cannot start.
     """
+    return_large_blocks()
     place = place_of(settings.database, directory.database)
     async with AsyncExitStack() as stack:
         tasks: dict[str, Background] = {**TASKS}
