@@ -10,6 +10,9 @@ PROCESSES = [
     ("tacita_broker.run", {"numpy", "private_set_intersection", "alembic"}),
     # Engines compute in the worker processes; PostgreSQL's dialect is for nodes that use it.
     ("tacita_node.run", {"private_set_intersection", "alembic", "sqlalchemy.dialects.postgresql"}),
+    # A node's workers, which its pool starts with the first of these tasks: neither database nor server.
+    ("tacita_node.data.sealing", {"sqlalchemy", "fastapi", "structlog"}),
+    ("tacita_node.data.token_pages", {"sqlalchemy", "fastapi", "structlog"}),
 ]
 
 

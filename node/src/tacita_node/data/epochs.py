@@ -21,7 +21,8 @@ from sqlalchemy import select
 from tacita_node.blobs import BlobStore
 from tacita_node.clock import Clock
 from tacita_node.data.tables import DatasetRow, EpochRow, SourceRow, existing_dataset
-from tacita_node.data.tokenising import RecordTokens, TokenisedRecords, joined
+from tacita_node.data.token_pages import TokenisedRecords
+from tacita_node.data.tokenising import RecordTokens, joined
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
 from tacita_node.workers import Workers

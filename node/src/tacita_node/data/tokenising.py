@@ -3,20 +3,17 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 
-from tacita_node.data.records import RecordSealer
 from tacita_node.data.tables import RecordRow
+from tacita_node.data.token_pages import StoredRecord, TokenisedRecords, tokenise_records
 from tacita_node.problems import ProblemError
 from tacita_node.storage import Database
 from tacita_node.workers import Workers
 from tacita_protocol.crypto.random_arrays import TOKEN_SIZE
 from tacita_protocol.crypto.storage import StorageCipher
-from tacita_protocol.identifiers.token import Tokens
 from tacita_protocol.identifiers.tokeniser import Tokeniser
 from tacita_protocol.psi.engine import Task
 
@@ -25,22 +22,6 @@ PAGE_RECORDS = 4_000
 
 PAGES_AHEAD = 8
 """Pages that workers have or will have next."""
-
-_Record = tuple[int, int, int, bytes]
-"""Number, line, version, sealed text."""
-
-
-@dataclass(frozen=True)
-class TokenisedRecords:
-    """`tokens` is (n, 32) uint8, row i is of record `record_ids[i]` (n,) int64, ascending."""
-
-    tokens: Tokens
-    record_ids: NDArray[np.int64]
-
-    @property
-    def records(self) -> int:
-        """How many records these are; each has one token or several."""
-        return int(np.count_nonzero(np.diff(self.record_ids))) + 1 if len(self.record_ids) else 0
 
 
 class RecordTokens:
@@ -74,7 +55,7 @@ class RecordTokens:
             await asyncio.gather(*under_way, return_exceptions=True)
         return await asyncio.to_thread(joined, made)
 
-    async def _pages(self, sources: Iterable[str], after: int) -> AsyncIterator[tuple[str, list[_Record]]]:
+    async def _pages(self, sources: Iterable[str], after: int) -> AsyncIterator[tuple[str, list[StoredRecord]]]:
         """Records by source: the index of sources holds them in the order of their numbers. Each page is a short read:
         records never change, so no view of the database has to be kept open for all of them.
         """
@@ -91,21 +72,6 @@ class RecordTokens:
                     last = page[-1][0]
                 if len(page) < PAGE_RECORDS:
                     break
-
-
-def tokenise_records(
-    cipher: StorageCipher, dataset: str, tokeniser: Tokeniser, source: str, records: Sequence[_Record]
-) -> TokenisedRecords | None:
-    """The tokens of some records of one source; None when one is of another version of the rules. Runs in a worker."""
-    sealer = RecordSealer(cipher, dataset=dataset, kind=tokeniser.kind)
-    canonicals = []
-    for _, line, version, sealed in records:
-        opened = sealer.open(sealed, source=source, line=line, version=version)
-        if opened.normaliser != tokeniser.version:
-            return None
-        canonicals.append(opened.canonical)
-    made = tokeniser.tokenise(canonicals)
-    return TokenisedRecords(made.tokens, np.array([record[0] for record in records], dtype=np.int64)[made.owners])
 
 
 def joined(parts: Sequence[TokenisedRecords]) -> TokenisedRecords:
