@@ -1,8 +1,8 @@
 """A whole federation in one process: broker, two partners' nodes, two independent witnesses, over in-process HTTP.
 
 Everything is the real thing, with real keys, SQLite files and policies; only the sockets are missing, key files cost
-little to open, and the engines compute in a thread. A test may put itself between a node and the broker
-(`Interceptor`), or stop and start a node.
+little to open, SQLite is called without a thread for each connection, and the engines compute in one thread. A test may
+put itself between a node and the broker (`Interceptor`), or stop and start a node.
 """
 
 import asyncio
@@ -44,6 +44,7 @@ from tacita_protocol.tlog.trust import federation_policy
 from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDraft
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
+from tests.support.inline_sqlite import inline_sqlite
 from tests.support.lighter_process import cheap_key_files
 from tests.support.postgresql import Databases
 from tests.support.shipped_policies import BUSY_MACHINE
@@ -248,7 +249,8 @@ async def match_federation(
     `databases` are PostgreSQL's addresses, for files without them; `limits` are settings of the broker.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(cheap_key_files())
+        for lighter in (cheap_key_files, inline_sqlite):
+            stack.enter_context(lighter())
         directory = BrokerDirectory(root / "broker")
         new = NewBroker(
             "hub", "Hub", "127.0.0.1", 8440, ("broker.test:8440",), None if databases is None else databases.broker
