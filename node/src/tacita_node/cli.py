@@ -6,7 +6,7 @@ Heavy modules are imported where they are used, so that `--help` answers at once
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,7 +14,6 @@ from tacita_node.access import cli as access
 from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
 from tacita_node.doctor import cli as examination
 from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
-from tacita_sdk.cli.shell import completion
 
 if TYPE_CHECKING:
     from tacita_node.config import Settings
@@ -182,7 +181,18 @@ def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json
 
 for command in (access.token, access.tokens, access.revoke_token, examination.doctor):
     app.command()(command)
-app.command(epilog="Example: tacita-node completion bash")(completion)
+
+
+@app.command(epilog="Example: tacita-node completion bash")
+def completion(
+    context: typer.Context,
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="bash, zsh or fish.", show_default=False)],
+) -> None:
+    """Print the script that completes this program. For bash, in ~/.bashrc: eval "$(tacita-node completion bash)"."""
+    from typer.completion import shell_complete  # typer makes the script; only the names are this program's
+
+    program = context.find_root().command
+    raise typer.Exit(shell_complete(program, {}, "tacita-node", "_TACITA_NODE_COMPLETE", f"source_{shell}"))
 
 
 @app.command()

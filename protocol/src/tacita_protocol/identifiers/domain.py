@@ -19,6 +19,9 @@ from tacita_protocol.identifiers.kind import RejectionReason
 from tacita_protocol.identifiers.spelling import MAX_ADDRESS_LENGTH, plain_spelling, refuse_look_alikes
 from tacita_protocol.identifiers.weblink import read_web_link
 
+RULES = "domain/1"
+"""The rules that the list belongs to: another list, another version (`normalise.py`)."""
+
 LIST_SHA256 = "0232f4df0831911356e8ee1f4d5c3b6b12c0ed3f6bd66b0f81c8ab5d3d49e9ca"
 """The list of 2026-10-22 08:36:41 UTC, as publicsuffixlist 1.1.2.20261023 carries it."""
 
@@ -93,5 +96,5 @@ def read_suffixes(content: bytes) -> PublicSuffixList:
         RuntimeError: `content` is another list.
     """
     if digest_of(content) != LIST_SHA256:
-        raise RuntimeError("the installed public suffix list is not the one that the rules for domains are defined by")
+        raise RuntimeError(f"the installed public suffix list is not the one that {RULES} is defined by")
     return PublicSuffixList(content, accept_unknown=False)

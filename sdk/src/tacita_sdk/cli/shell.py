@@ -1,4 +1,4 @@
-"""`tacita schema` and `completion`: for those who build on the command line. `tacita-node` has the latter too."""
+"""`tacita schema` and `tacita completion`: for those who build on the command line."""
 
 from typing import Annotated, Literal
 

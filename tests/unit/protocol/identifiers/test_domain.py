@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from publicsuffixlist import PSLFILE
 
-from tacita_protocol.identifiers.domain import read_suffixes
+from tacita_protocol.identifiers.domain import RULES, read_suffixes
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.identifiers.normalise import normaliser_version
 
 LIST = Path(PSLFILE).read_bytes()
 
 
 def test_the_installed_list_is_the_one_of_the_version() -> None:
+    assert normaliser_version(Kind.DOMAIN) == RULES
     assert read_suffixes(LIST).privatesuffix("www.example.co.uk") == "example.co.uk"
 
 
