@@ -278,7 +278,7 @@ class Importer:
                 progress.rows_stored += len(records)
             await self._staging.add_rejects(staged, spool.rejects)
             return await self._staging.finish(staged)
-        except Exception:
+        except Exception:  # whatever it was is raised again; meanwhile nobody else stages (`_one_at_a_time`)
             await self._staging.drop_left_behind()
             raise
 
