@@ -41,7 +41,7 @@ READERS = 4
 CLOSE_SECONDS = 5.0
 """How long closing waits for sessions that are still open."""
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration. A file that says this needs no migrating, so that Alembic need not even be imported."""
 
 

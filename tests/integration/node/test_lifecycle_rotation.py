@@ -32,6 +32,7 @@ from tests.support.match_federation import (
     Send,
     loaded_federation,
     match_federation,
+    system_clock,
 )
 from tests.support.node_lifecycle import Fault, api_of, custody_types, rotation_of, with_new_keys
 
@@ -303,6 +304,8 @@ async def test_what_waited_for_the_broker_is_settled_by_the_rotation(tmp_path: P
 
 async def test_a_set_that_was_published_under_the_old_key_may_still_be_tested(tmp_path: Path) -> None:
     async with loaded_federation(tmp_path, agreed=False, published=True) as federation:
+        second = system_clock()
+        federation.bank.clock = lambda: second  # its sets are withdrawn in the second in which the match begins
         await with_new_keys(federation.bank)
         await federation.agree()
         match = await federation.order(result_to="owner")  # how sensitive the set is, its last card says

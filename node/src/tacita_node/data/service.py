@@ -170,11 +170,10 @@ class DatasetService:
             return None
         return self._card_of(row)
 
-    async def is_withdrawn(self, name: str, epoch: int, *, since: int = 0) -> bool:
-        """Whether that epoch, published or not, was withdrawn at `since` (unix seconds) or later."""
+    async def is_withdrawn(self, name: str, epoch: int) -> bool:
+        """Whether that epoch, published or not, was withdrawn. It stays so: what is published again is a new epoch."""
         async with self._database.read() as session:
-            withdrawn = (await session.get_one(EpochRow, (name, epoch))).withdrawn
-        return withdrawn is not None and withdrawn >= since
+            return (await session.get_one(EpochRow, (name, epoch))).withdrawn is not None
 
     async def publish(self, name: str, publication: Publication) -> DatasetCard:
         """Signs a card for the present data and hands it to the broker. The data stays.

@@ -114,6 +114,8 @@ class MatchService:
         self, prepared: PreparedMatch, asked: MatchRequest, order: MatchOrder, *, custody: str, units: int
     ) -> tuple[Signed[MatchRequest], MatchRow]:
         request = sign_statement(asked, self._services.identity.keys.signing)
+        snapshot = prepared.snapshot
+        withdrawn = await self._services.datasets.is_withdrawn(snapshot.dataset, snapshot.epoch)
         case = self._services.cipher.encrypt(order.case.encode("utf-8"), table=CASE_TABLE, row=asked.match)
         row = MatchRow(
             match=asked.match,
@@ -121,8 +123,9 @@ class MatchService:
             peer=asked.responder,
             peer_card=prepared.peer.envelope,
             dataset=asked.dataset,
-            own_dataset=prepared.snapshot.dataset,
-            own_epoch=prepared.snapshot.epoch,
+            own_dataset=snapshot.dataset,
+            own_epoch=snapshot.epoch,
+            own_withdrawn=withdrawn,
             responder_count=prepared.dataset.body.padded_size,
             custody=custody,
             kind=asked.kind.value,

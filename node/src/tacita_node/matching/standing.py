@@ -4,8 +4,6 @@
 2. The agreement that the request names still covers it.
 3. The set that is asked about, or an own set that the other side tests, was not withdrawn.
 
-Times are whole seconds: what was taken back in the second in which the match began counts as taken back during it.
-
 A responder that has not accepted yet has decided nothing: all of this is part of its answer (`response`).
 """
 
@@ -55,8 +53,7 @@ async def lapsed(services: NodeServices, row: MatchRow) -> Reason | None:
         return AGREEMENT_ENDED
     tested = responds or row.result_to != ResultTo.REQUESTER.value
     # An asker may have its set tested that it offers to nobody any more; what it takes back meanwhile counts.
-    since = 0 if responds else row.started
-    if tested and await services.datasets.is_withdrawn(row.own_dataset, row.own_epoch, since=since):
+    if tested and not row.own_withdrawn and await services.datasets.is_withdrawn(row.own_dataset, row.own_epoch):
         return DATASET_WITHDRAWN
     return None
 

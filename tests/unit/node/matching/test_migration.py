@@ -100,3 +100,26 @@ def test_datasets_without_a_record_go_and_the_others_stay(tmp_path: Path) -> Non
         assert database.execute("SELECT id, staged, normaliser FROM sources").fetchall() == [("of-accounts", 0, None)]
         assert database.execute("SELECT source FROM rejects").fetchall() == [("of-accounts",)]
         assert database.execute("SELECT id FROM records").fetchall() == [(7,)]
+
+
+def test_a_running_match_knows_whether_its_own_set_was_withdrawn_before_it_began(tmp_path: Path) -> None:
+    file = tmp_path / "node.db"
+    to_revision(file, "0005")
+    later = COLUMNS | {"responder_count": 128, "mode": "intersection", "result_to": "both", "state": "matching"}
+    del later["sender_count"]
+    with sqlite3.connect(file) as database:
+        database.execute("INSERT INTO datasets VALUES ('book', 'account', 1, 1)")
+        database.execute("INSERT INTO epochs VALUES ('book', 1, 1, 'account/1', 4, 64, '00', NULL, NULL, 5, 6)")
+        for match, role, started in (
+            ("before", "requester", 4),
+            ("during", "requester", 6),
+            ("after", "requester", 7),
+            ("asked", "responder", 7),
+        ):
+            row = later | {"match": match, "role": role, "started": started}
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            database.execute(f"INSERT INTO matches ({names}) VALUES ({marks})", tuple(row.values()))
+    migrate(file)
+    with sqlite3.connect(file) as database:
+        found = dict(database.execute("SELECT match, own_withdrawn FROM matches").fetchall())
+    assert found == {"before": 0, "during": 0, "after": 1, "asked": 0}
