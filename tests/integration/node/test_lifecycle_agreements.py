@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from tacita_broker.inbox.tables import InboxRow
 from tacita_broker.lifecycle.tables import RevocationRow as CarriedOut
+from tacita_node.agreements.tables import AgreementRow
 from tacita_node.matching.tables import InboxCursor
 from tacita_node.problems import ProblemError
 from tacita_protocol.api import InboxEventType
@@ -48,6 +49,20 @@ async def standing_of(member: Member, partner: str) -> str:
     [found] = [one for one in partners if one["partner"] == partner]
     assert found["confirmed"] == (found["standing"] == "confirmed")
     return str(found["standing"])
+
+
+async def assert_shown_as_over(member: Member) -> None:
+    """The one agreement is over because the broker revoked its other party, and is stored as it was signed."""
+    agreement, state = await only_agreement(member)
+    assert state == "partner-revoked"
+    async with api_of(member) as client:
+        [listed] = (await client.get("/v1/agreements")).json()["agreements"]
+        shown = (await client.get(f"/v1/agreements/{agreement}")).json()
+    assert listed["state"] == shown["state"] == "partner-revoked"
+    with pytest.raises(ProblemError, match="agreement-ended"):
+        await member.running.agreements.sign(agreement)
+    async with member.running.database.read() as session:
+        assert (await session.get_one(AgreementRow, agreement)).state == "signed"
 
 
 async def told(federation: MatchFederation, member: Member, lie: Signed[Revocation]) -> None:
@@ -177,10 +192,13 @@ async def test_a_partner_that_the_broker_revoked_is_neither_asked_nor_answered(t
             await bank.running.agreements.partners.confirm(NGO, ngo.identity.fingerprint)
         assert await bank.running.agreements.confirmed_card(NGO) is None
         assert (await custody_types(bank)).count("partner-revoked") == 1
+        await assert_shown_as_over(bank)
         await bank.running.revocations.read_on()
         await bank.stop()
         await bank.start()
         assert await standing_of(bank, NGO) == "revoked"
+        await assert_shown_as_over(bank)
+        assert (await revoke(bank))[:2] == (200, "revoked")
 
 
 async def test_a_question_of_a_revoked_partner_that_was_granted_before_is_refused(tmp_path: Path) -> None:

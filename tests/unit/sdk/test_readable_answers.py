@@ -38,6 +38,11 @@ def test_an_agreement_says_everything_that_is_signed() -> None:
     assert "from 2026-11-24 05:45:34 UTC until 2027-02-22 05:45:34 UTC" in text
 
 
+def test_an_agreement_that_is_over_says_why() -> None:
+    over = AGREEMENT.model_copy(update={"state": "partner-revoked"})
+    assert "  The broker has revoked the other party: it covers nothing any more" in lines_of(over)
+
+
 def test_an_import_names_its_source_because_hits_do() -> None:
     report = ImportReport(
         outcome="imported",

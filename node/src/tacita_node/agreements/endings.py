@@ -1,6 +1,8 @@
 """How an agreement ends before its time: a party revokes it, or replaces the card that it names.
 
 Both are for good. An id names one content for ever, so the same terms are agreed anew under another id.
+
+That the broker revoked the other party ends it too; that is derived from the revocation (`known`), never stored twice.
 """
 
 from sqlalchemy import update
@@ -38,4 +40,6 @@ async def replace_in(session: AsyncSession, row: AgreementRow) -> None:
 
 def has_ended() -> ProblemError:
     """What is said of an agreement that has ended."""
-    return ProblemError(409, "agreement-ended", "This agreement was revoked, or a card in it was replaced.")
+    return ProblemError(
+        409, "agreement-ended", "This agreement was revoked, or its other party was, or a card in it was replaced."
+    )

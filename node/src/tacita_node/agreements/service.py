@@ -6,6 +6,7 @@ An agreement's life at one node::
     (they drafted)    received  ---->  received  -- a person here signs --------->  signed
 
     each of them      ---- a party revokes it ---->  revoked     ---- a card of it is replaced ---->  void
+                      ---- the broker revokes the other party ---->  shown as partner-revoked; stored as it was
 
 1. An agreement binds to cards: each party's entry is the digest of a card. It must be our own card, and the other
    party's confirmed one, when we sign, when the other's signature comes, and every time we rely on it.
@@ -96,7 +97,7 @@ class AgreementService:
             session.add(row)
             await self._record("agreement-proposed", row, session)
         await self._send(row)
-        return known_agreement(row)
+        return await known_agreement(self._database, row)
 
     async def received(self, envelope: str) -> None:
         """Takes an agreement that came through the broker: a proposal, or the other's signature under our own.
@@ -127,14 +128,14 @@ class AgreementService:
         """
         async with self._changing:
             row = await self._existing(agreement)
-            if row.state in ENDED:
+            if row.state in ENDED or await self.partners.is_revoked(row.peer):
                 raise has_ended()
             if row.state == RECEIVED:
                 row = await self._sign_received(row)
         if row.state == PROPOSED and row.sent:
             raise ProblemError(409, "waiting", "This node has signed; the other party's signature has not come yet.")
         await self._send(row)
-        return known_agreement(row)
+        return await known_agreement(self._database, row)
 
     async def agreements(
         self, limit: int | None = None, *, after: tuple[int, str] | None = None
@@ -144,7 +145,7 @@ class AgreementService:
 
     async def agreement(self, agreement: str) -> KnownAgreement:
         """One agreement. Raises `ProblemError` when it is not known here."""
-        return known_agreement(await self._existing(agreement))
+        return await known_agreement(self._database, await self._existing(agreement))
 
     async def covering(
         self,

@@ -15,6 +15,12 @@ app = typer.Typer(help="Confirm partners; propose, read, sign and revoke agreeme
 
 MAX_DRAFT_BYTES = 64 * 1024
 COLUMNS = ("agreement", "peer", "state", "not_before", "not_after")
+ENDINGS = {
+    "revoked": "A party has revoked it",
+    "void": "A card that it names was replaced",
+    "partner-revoked": "The broker has revoked the other party",
+}
+"""Why an agreement is over, by its state."""
 AgreementId = Annotated[str, typer.Argument(help="Agreement id.", callback=identifier)]
 PartnerId = Annotated[str, typer.Argument(help="Partner id.", callback=slug)]
 
@@ -150,6 +156,7 @@ def lines_of(body: "AgreementSummary") -> list[str]:
 
     return [
         f"{body.agreement} with {body.peer}, {body.class_}: {body.state}",
+        *([f"  {ENDINGS[body.state]}: it covers nothing any more"] if body.state in ENDINGS else []),
         *(
             f"  {term.owner}/{term.dataset} ({term.kind}): {', '.join(term.modes)} by {', '.join(term.engines)} "
             f"for {', '.join(term.purposes)} on {', '.join(term.legal_bases)}; result to {', '.join(term.result_to)}"

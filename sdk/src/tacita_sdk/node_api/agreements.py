@@ -46,7 +46,8 @@ class AgreementDraft(NodeModel):
 class AgreementSummary(NodeModel):
     """An agreement as this node knows it: `proposed` (ours, unsigned by them), `received`, or `signed` by both.
 
-    It ends as `revoked` by one of them, or as `void` when a card in it was replaced.
+    It ends as `revoked` by one of them, as `void` when a card in it was replaced, or as `partner-revoked` when the
+    broker revoked the other party. An ended one covers nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
@@ -54,7 +55,7 @@ class AgreementSummary(NodeModel):
     agreement: HexId
     class_: Code = Field(alias="class")
     peer: Slug
-    state: Literal["proposed", "received", "signed", "revoked", "void"]
+    state: Literal["proposed", "received", "signed", "revoked", "void", "partner-revoked"]
     digest: HexDigest
     not_before: int
     not_after: int
