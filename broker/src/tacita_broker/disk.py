@@ -33,16 +33,24 @@ def takes_nothing(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _SYSTEM
 
 
-async def done(part: str, step: Callable[[], Awaitable[None]]) -> bool:
-    """One step of a loop that begins from what is stored. False, and logged, when the disk takes nothing.
+class Patient:
+    """A loop each of whose steps begins from what is stored. `part` is its name in the log."""
 
-    Raises every other error of the step.
-    """
-    try:
-        await step()
-    except (OSError, DBAPIError) as error:
-        if not takes_nothing(error):
-            raise
-        events().error("disk.takes-nothing", part=part, error=type(error).__name__)
-        return False
-    return True
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._logged: str | None = None
+        """The error that holds the loop up: logged once, not at every step that fails like this."""
+
+    async def done(self, step: Callable[[], Awaitable[None]]) -> bool:
+        """Does one step. False, and logged, when the disk takes nothing. Raises every other error of the step."""
+        try:
+            await step()
+        except (OSError, DBAPIError) as error:
+            if not takes_nothing(error):
+                raise
+            if (name := type(error).__name__) != self._logged:
+                events().error("disk.takes-nothing", part=self._part, error=name)
+            self._logged = name
+            return False
+        self._logged = None
+        return True

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from tacita_node.causes import Causes
 from tacita_node.disk import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, takes_nothing
 from tacita_node.logs import places_of
 from tacita_node.services import NodeServices
@@ -38,11 +39,18 @@ async def background(services: NodeServices, tasks: Mapping[str, Background]) ->
 
 
 async def _watched(name: str, task: Background, services: NodeServices) -> None:
+    clock = asyncio.get_running_loop().time
+    pause, causes = FIRST_PAUSE_SECONDS, Causes()
     try:
-        pause = FIRST_PAUSE_SECONDS
-        while await _in_vain(name, task, services):
+        begun = clock()
+        while (error := await _stopped_by_disk(task, services)) is not None:
+            if clock() - begun > LONGEST_PAUSE_SECONDS:  # it had got on
+                pause = FIRST_PAUSE_SECONDS
+                causes.over(name)
+            causes.tell(name, _log.error, "task-waits-for-disk", task=name, error=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            begun = clock()
     except Exception as error:  # noqa: BLE001 - whatever it is: it is logged without its message, and the node stops
         _log.critical("task-failed", task=name, error=type(error).__name__, places=places_of(error))
     finally:
@@ -53,13 +61,12 @@ async def _watched(name: str, task: Background, services: NodeServices) -> None:
             services.stop.set()
 
 
-async def _in_vain(name: str, task: Background, services: NodeServices) -> bool:
-    """Runs a task; True when it ended because the disk takes nothing."""
+async def _stopped_by_disk(task: Background, services: NodeServices) -> OSError | DBAPIError | None:
+    """Runs a task; the error by which a disk that takes nothing ended it, None when it ended on its own."""
     try:
         await task(services, services.stop)
     except (OSError, DBAPIError) as error:
         if not takes_nothing(error):
             raise
-        _log.error("task-waits-for-disk", task=name, error=type(error).__name__)
-        return True
-    return False
+        return error
+    return None

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
-from tacita_broker.disk import done, takes_nothing
+from tacita_broker.disk import Patient, takes_nothing
 from tacita_broker.files import forget_unfinished
 from tacita_broker.log.files import LogFiles
 from tacita_broker.log.sequencer import Sequencer
@@ -83,11 +83,12 @@ class LogService:
 
     async def run(self) -> None:
         """Until the bell stops. An exception from here ends the process: nothing may be acknowledged any more."""
+        patient = Patient("log")
         while not self._bell.stopping:
             if self._failure is not None:
                 raise self._failure
             resuming, self.interrupted = self.interrupted, False
-            if not await done("log", self._resume if resuming else self._grow):
+            if not await patient.done(self._resume if resuming else self._grow):
                 self.interrupted = True
                 with self._bell.listen(DISK) as listener:
                     await listener.heard(DISK_PAUSE_SECONDS)

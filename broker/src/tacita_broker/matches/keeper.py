@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from tacita_broker.access.nonces import forget_expired
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
-from tacita_broker.disk import done
+from tacita_broker.disk import Patient
 from tacita_broker.inbox.service import InboxService
 from tacita_broker.log.service import PROVED, QUEUED, LogService
 from tacita_broker.log.tables import LogEntryRow
@@ -76,18 +76,20 @@ class Keeper:
 
     async def run(self) -> None:
         """Until the bell stops: everything but deciding."""
+        patient = Patient("matches")
         while not self._bell.stopping:
             with self._bell.listen(PROVED, CLOSED) as listener:
-                await done("matches", self._tick)
+                await patient.done(self._tick)
                 await listener.heard(TICK_SECONDS)
 
     async def run_decisions(self) -> None:
         """Until the bell stops. One decision after the other, in the order in which the requests came: each counts in
         the history of the next. A loop of its own, because a policy that hangs takes its time.
         """
+        patient = Patient("decisions")
         while not self._bell.stopping:
             with self._bell.listen(REQUESTED) as listener:
-                await done("decisions", self._decide_all)
+                await patient.done(self._decide_all)
                 await listener.heard(TICK_SECONDS)
 
     async def _decide_all(self) -> None:

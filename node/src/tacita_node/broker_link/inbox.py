@@ -18,6 +18,7 @@ import asyncio
 
 import structlog
 
+from tacita_node.causes import Causes
 from tacita_node.disk import takes_nothing
 from tacita_node.logs import places_of
 from tacita_node.matching.context import NO_TRUST
@@ -50,6 +51,7 @@ async def run_inbox(services: NodeServices, stop: asyncio.Event) -> None:
     """Follows the inbox until `stop`, or until it is cancelled."""
     inbox = _Inbox(services)
     pause = FIRST_PAUSE_SECONDS
+    causes = Causes()
     while not stop.is_set():
         if services.matches is None:
             await asyncio.sleep(READY_PAUSE_SECONDS)
@@ -57,11 +59,12 @@ async def run_inbox(services: NodeServices, stop: asyncio.Event) -> None:
         try:
             news = await inbox.follow()
         except (BrokerUnreachable, BrokerProblem, ResponseUntrusted) as error:
-            _log.warning("inbox-interrupted", error=type(error).__name__)
+            causes.tell("inbox", _log.warning, "inbox-interrupted", error=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
             pause = FIRST_PAUSE_SECONDS
+            causes.over("inbox")
             if not news:
                 await asyncio.sleep(IDLE_PAUSE_SECONDS)
 
@@ -79,6 +82,8 @@ class _Inbox:
         """Events that could not be dealt with yet, in order. The stored cursor stays before the first of them."""
         self._unfollowed = False
         """There is a revocation at which this node failed."""
+        self._causes = Causes()
+        """By sequence number of the event that waits."""
 
     async def follow(self) -> bool:
         """One poll. True when there was something new. Raises what the broker client raises."""
@@ -108,10 +113,11 @@ class _Inbox:
     async def _dealt_with(self, event: InboxEvent) -> bool:
         """False for an event that has to wait."""
         if self._unfollowed and event.type is InboxEventType.DECISION:
-            _log.warning("request-waits-for-revocation", sequence=event.seq, match=event.match)
+            about = {"sequence": event.seq, "match": event.match}
+            self._causes.tell(event.seq, _log.warning, "request-waits-for-revocation", **about)
             return False
         try:
-            dealt_with = await _deal_with(self._services, event)
+            dealt_with = await _deal_with(self._services, event, self._causes)
         except (BrokerProblem, BrokerUnreachable, ResponseUntrusted):
             raise
         except Exception as error:  # one event's defect must not end the others; nothing is swallowed
@@ -122,12 +128,16 @@ class _Inbox:
         else:
             if event.type is InboxEventType.REVOCATION:
                 self._unfollowed = False
+        if dealt_with:
+            self._causes.over(event.seq)
         return dealt_with
 
     async def _failed(self, event: InboxEvent, error: Exception) -> None:
         """Logs and records an event at which this node failed; a revocation that is tried again is recorded once."""
         about = {name: value for name, value in (("match", event.match), ("agreement", event.agreement)) if value}
-        _log.critical(
+        self._causes.tell(
+            event.seq,
+            _log.critical,
             "event-failed",
             sequence=event.seq,
             step=event.type.value,
@@ -143,7 +153,7 @@ class _Inbox:
         await self._services.custody.record("event-failed", details)
 
 
-async def _deal_with(services: NodeServices, event: InboxEvent) -> bool:
+async def _deal_with(services: NodeServices, event: InboxEvent, causes: Causes) -> bool:
     """False for a request that cannot be verified before a trust file is installed."""
     try:
         if event.type is InboxEventType.AGREEMENT:
@@ -159,7 +169,7 @@ async def _deal_with(services: NodeServices, event: InboxEvent) -> bool:
         _log.warning("event-passed-over", sequence=event.seq, code=problem.code)
     except ProblemError as problem:
         if problem.code == NO_TRUST:
-            _log.warning("request-waits-for-trust", sequence=event.seq)
+            causes.tell(event.seq, _log.warning, "request-waits-for-trust", sequence=event.seq)
             return False
         _log.warning("event-passed-over", sequence=event.seq, code=problem.code)
     except ProtocolError as error:

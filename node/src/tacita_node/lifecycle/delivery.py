@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import select
 
+from tacita_node.causes import Causes
 from tacita_node.data.service import DatasetService
 from tacita_node.lifecycle.tables import RevocationRow
 from tacita_node.storage import Database
@@ -58,14 +59,16 @@ class Delivery:
 async def run_delivery(services: "NodeServices", stop: asyncio.Event) -> None:
     """Delivers until `stop`, or until it is cancelled."""
     pause = FIRST_PAUSE_SECONDS
+    causes = Causes()
     while not stop.is_set():
         services.revocations.to_deliver.clear()
         try:
             await services.delivery.run()
         except (BrokerUnreachable, BrokerProblem, ResponseUntrusted) as error:
-            _log.warning("revocation-delayed", error=type(error).__name__)
+            causes.tell("delivery", _log.warning, "revocation-delayed", error=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
             pause = FIRST_PAUSE_SECONDS
+            causes.over("delivery")
             await services.revocations.to_deliver.wait()

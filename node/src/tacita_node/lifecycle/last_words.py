@@ -1,5 +1,6 @@
 """What this node has still to say under its present keys, before they are replaced."""
 
+from tacita_node.causes import Causes
 from tacita_node.matching.closing import deliver
 from tacita_node.matching.journal import RUNNING, MatchJournal
 from tacita_node.matching.recovery import abort_interrupted
@@ -20,5 +21,5 @@ async def say_last_words(services: NodeServices) -> None:
             await abort_interrupted(left, services=services, journal=journal, results=results)
         row = await journal.find(left.match)
         if row is not None:
-            await deliver(row, services.broker)
+            await deliver(row, services.broker, Causes())
     await services.delivery.run()

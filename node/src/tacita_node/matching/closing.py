@@ -6,10 +6,12 @@ witnessed log.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
 
+from tacita_node.causes import Causes
 from tacita_node.matching.context import context_of, peer_key_of
 from tacita_node.matching.endings import BAD_CLOSING
 from tacita_node.matching.job import Signals
@@ -43,6 +45,9 @@ way while this node restarts, and a broker takes none that has expired."""
 PATIENCE_SECONDS = 7 * 86_400
 """How long after its beginning a match's closing is waited for. A broker that never closes has broken its promise."""
 
+CLOSING = "closing"
+"""What `Causes` calls the wait for it."""
+
 NO_REASONS, REFUSED = encode_reasons([]), encode_reasons([BAD_CLOSING])
 
 S = TypeVar("S", bound=Statement)
@@ -61,6 +66,7 @@ class MatchClosing:
         self._journal = journal
         self._results = results
         self._signals = signals
+        self._causes = Causes()
 
     async def run(self) -> None:
         """Returns once the closing is verified and written down, or will not come. Cancel it at any time."""
@@ -70,7 +76,7 @@ class MatchClosing:
             self._signals.news.clear()
             row = await self._row()
             try:
-                delivered = delivered or await deliver(row, self._services.broker)
+                delivered = delivered or await deliver(row, self._services.broker, self._causes)
                 self._signals.delivered.set()
                 view = await self._services.broker.match(self._match)
                 if view.closing is not None:
@@ -79,16 +85,17 @@ class MatchClosing:
                 if view.decision is not None and await self._owe_receipt(row, view):
                     delivered = False
                     continue
+                self._causes.over(CLOSING)
             except BrokerProblem as problem:
                 if problem.status == 404 and problem.proven and self._services.clock() > row.started + ARRIVAL_SECONDS:
                     await self._give_up(row, "unknown-at-broker")
                     return
-                _log.warning("closing-delayed", match=self._match, error=type(problem).__name__)
+                self._delayed(problem)
             except (ProblemError, SdkError) as error:
-                _log.warning("closing-delayed", match=self._match, error=type(error).__name__)
+                self._delayed(error)
             except ProtocolError as error:
                 # A broker that shows a false closing will not be believed later either, but proofs can be late.
-                _log.error("closing-refused", match=self._match, error=type(error).__name__)
+                self._tell(_log.error, "closing-refused", error)
                 if row.reasons == NO_REASONS:
                     await self._journal.keep(self._match, reasons=REFUSED)
             if self._services.clock() > row.started + PATIENCE_SECONDS:
@@ -96,6 +103,13 @@ class MatchClosing:
                 return
             await _sleep_unless(self._signals.news, pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _delayed(self, error: ProblemError | SdkError) -> None:
+        self._tell(_log.warning, "closing-delayed", error)
+
+    def _tell(self, log: Callable[..., object], event: str, error: Exception) -> None:
+        code = {"code": error.code} if isinstance(error, BrokerProblem | ProblemError) else {}
+        self._causes.tell(CLOSING, log, event, match=self._match, error=type(error).__name__, **code)
 
     async def _row(self) -> MatchRow:
         row = await self._journal.find(self._match)
@@ -180,7 +194,7 @@ class MatchClosing:
         await self._journal.settle(row.match)
 
 
-async def deliver(row: MatchRow, broker: BrokerClient) -> bool:
+async def deliver(row: MatchRow, broker: BrokerClient, causes: Causes) -> bool:
     """Hands over what this side said last in a match. The broker takes the same bytes twice.
 
     False when the broker does not want it. Raises what the broker client raises when it cannot take it now.
@@ -189,12 +203,13 @@ async def deliver(row: MatchRow, broker: BrokerClient) -> bool:
     for step, envelope in _last_words(row):
         try:
             await broker.send_statement(row.match, step, envelope)
+            causes.over(step)
             taken = True
         except BrokerProblem as problem:
             if problem.status >= 500 or problem.status in (401, 429):
                 raise
             # Too late for the broker, or nothing that it wants. It is offered again; the closing says what counted.
-            _log.warning("statement-not-taken", match=row.match, step=step, code=problem.code)
+            causes.tell(step, _log.warning, "statement-not-taken", match=row.match, step=step, code=problem.code)
             taken = False
     return taken
 

@@ -16,6 +16,7 @@ from functools import partial
 
 import structlog
 
+from tacita_node.causes import Causes
 from tacita_node.disk import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, takes_nothing
 from tacita_node.logs import places_of
 from tacita_node.matching.closing import MatchClosing
@@ -194,11 +195,13 @@ class MatchJobs:
         self, event: str, match: str, work: Callable[[], Awaitable[None]], *, repeatable: bool = True
     ) -> None:
         pause = FIRST_PAUSE_SECONDS
+        causes = Causes()
         while True:
             try:
                 await work()
             except Exception as error:  # noqa: BLE001 - one match's defect must not end the others; nothing is swallowed
-                _log.critical(event, match=match, error=type(error).__name__, places=places_of(error))
+                fields = {"error": type(error).__name__, "places": places_of(error)}
+                causes.tell(match, _log.critical, event, match=match, **fields)
                 if not (repeatable and takes_nothing(error)):
                     return
             else:

@@ -32,7 +32,7 @@ class MatchRow(Base):
     own_dataset: Mapped[str]
     own_epoch: Mapped[int]
     own_withdrawn: Mapped[bool] = mapped_column(default=False)
-    """The own set was withdrawn already when the match began: an asker may have a set tested that it offers to nobody."""
+    """The own set was withdrawn already when the match began: an asker may have a set tested that it offers nobody."""
     responder_count: Mapped[int]
     """Padded size of the dataset that is asked about, as its card says."""
     custody: Mapped[str]

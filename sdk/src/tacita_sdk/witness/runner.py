@@ -50,6 +50,8 @@ class WitnessRunner:
         self._report = report
         self._undelivered = True
         self._refused_with: int | None = None
+        self._hindrance: str | None = None
+        """What was reported last and still lasts."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a poll under way is broken off. Raises WitnessStateError or OSError."""
@@ -70,17 +72,24 @@ class WitnessRunner:
             try:
                 progress = await self.step()
             except (BrokerUnreachable, BrokerProblem, ResponseUntrusted):
-                self._report("witness.unreachable")
+                self._hindered("witness.unreachable")
             except ProtocolError:
-                self._report("witness.refused")
+                self._hindered("witness.refused")
                 pause = LONGEST_PAUSE
             else:
                 pause = FIRST_PAUSE
+                self._hindrance = None
                 if not progress:
                     await asyncio.sleep(IDLE_PAUSE)
                 continue
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _hindered(self, event: str) -> None:
+        """Reports what holds the work up: once, until it is another or over."""
+        if event != self._hindrance:
+            self._report(event)
+        self._hindrance = event
 
     async def step(self) -> bool:
         """Hand over what was left, poll once, cosign once; whether the broker took a cosignature of a new checkpoint.

@@ -298,3 +298,20 @@ def test_run_refuses_a_directory_that_is_no_witness(tmp_path: Path) -> None:
     (tmp_path / "w" / "witness.key").write_text("AAAA\n")
     with pytest.raises(SdkError, match="cannot be read"):
         run_witness(tmp_path / "w")
+
+
+def test_a_broker_that_stays_away_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tacita_sdk.witness.runner.FIRST_PAUSE", 0.001)
+    broker, events = Broker(), list[str]()
+    broker.answers = [503, 503, 503]
+
+    async def work(runner: WitnessRunner, _witness: Witness) -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(runner.run(stop))
+        await until(lambda: "witness.cosigned" in events)
+        stop.set()
+        await task
+
+    run(work, broker, tmp_path, events)
+    assert events == ["witness.unreachable", "witness.cosigned"]
+    assert len(broker.posted) == 4
