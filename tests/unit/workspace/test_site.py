@@ -1,5 +1,6 @@
 """The built documentation loads nothing from elsewhere: whoever reads it is seen by nobody."""
 
+import json
 import os
 import re
 import subprocess
@@ -74,6 +75,16 @@ def test_no_style_sheet_loads_anything_from_elsewhere(site: Path) -> None:
 def test_every_decision_is_on_the_site(site: Path) -> None:
     written = {file.stem for file in (ROOT / "docs/adr").glob("[0-9]*.md")}
     assert {page.stem for page in (site / "adr").glob("[0-9]*.html")} == written
+
+
+def test_the_search_works_from_a_disk_without_a_foreign_script(site: Path) -> None:
+    """Where nothing may be fetched, the theme loads the index as a script; ours stands in for its worker."""
+    index = (site / "search/search_index.js").read_text(encoding="utf-8").removeprefix("var __index = ")
+    assert json.loads(index) == json.loads((site / "search/search_index.json").read_text(encoding="utf-8"))
+    for page in (site / "index.html", site / "adr/0001-workspace-and-lock.html"):
+        ours, theirs = re.findall(r'<script src="([^"]+)"', page.read_text(encoding="utf-8"))
+        assert "//" not in (page.parent / ours).read_text(encoding="utf-8").replace("// ", "")
+        assert (Path(ours).name, Path(theirs).name.partition(".")[0]) == ("search-from-disk.js", "bundle")
 
 
 @pytest.mark.parametrize(
