@@ -16,6 +16,7 @@ from tacita_protocol.statements.vocabulary import (
     Code,
     MatchId,
     PartnerId,
+    Sentence,
     ShortText,
     UnixTime,
     VerifyKeyText,
@@ -268,12 +269,15 @@ class CosignatureBody(Part):
 
 
 class Problem(Part):
-    """A problem document (RFC 9457). `type` is `urn:tacita:problem:<code>`; details never quote a value."""
+    """A problem document (RFC 9457). `type` is `urn:tacita:problem:<code>`; details never quote a value.
+
+    It may come unsigned, from anybody on the line, and is shown to people: it cannot steer their terminal.
+    """
 
     type: Annotated[str, StringConstraints(pattern=r"^urn:tacita:problem:[a-z0-9][a-z0-9.-]{0,63}$")]
     title: ShortText
     status: Annotated[int, Field(ge=400, le=599)]
-    detail: Annotated[str, StringConstraints(max_length=500)]
+    detail: Sentence
 
     @classmethod
     def of(cls, status: int, code: Code, title: str, detail: str) -> Self:

@@ -173,6 +173,8 @@ NormaliserVersion = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}/[0-9
 VersionText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,31}$")]
 ShortText = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=100)]
 Text = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=300)]
+Sentence = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=500)]
+"""Why something was refused."""
 PersonReference = ShortText
 """A person under a pseudonym that the person's own organisation can resolve."""
 
