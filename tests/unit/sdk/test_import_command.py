@@ -1,14 +1,17 @@
 """What `tacita data import` says and writes: sentences, progress, and the file of rejected lines."""
 
 import io
+import shlex
 import stat
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from tacita_sdk.cli.data import app
 from tacita_sdk.cli.import_progress import ImportLine
 from tacita_sdk.cli.importing import lines_of_import, lines_of_preview
-from tacita_sdk.cli.reject_file import write_rejects
+from tacita_sdk.cli.reject_file import SourceChanged, write_rejects
 from tacita_sdk.import_steps import ImportProgress
 from tacita_sdk.node_api import ImportReport, Preview, PreviewedLine, RejectedLine
 
@@ -43,6 +46,33 @@ def test_values_come_from_the_users_own_file_and_only_when_asked_for(tmp_path: P
     source.write_text(SOURCE)
     write_rejects(path, REPORT, source)
     assert path.read_text().splitlines() == ["line,column,reason,value", "3,2,invalid,0", "6,2,extension,1 x 2"]
+
+
+def test_a_rejected_formula_stays_text_in_a_spreadsheet(tmp_path: Path) -> None:
+    source, path = tmp_path / "phones.csv", tmp_path / "rejects.csv"
+    source.write_text("name;phone\na;+447911123456\nb;=1+1\n\n\nd;@SUM(1)\n")
+    write_rejects(path, REPORT, source)
+    assert path.read_text().splitlines()[1:] == ["3,2,invalid,'=1+1", "6,2,extension,'@SUM(1)"]
+
+
+@pytest.mark.parametrize(
+    "now", ["name;phone\na;1\nb;2\n", "name;phone\na;1\nb\n", 'name;phone\na;"1', b"name;phone\na;1\nb;\xff\n"]
+)
+def test_values_of_a_file_that_was_changed_are_not_taken(tmp_path: Path, now: str | bytes) -> None:
+    source, path = tmp_path / "phones.csv", tmp_path / "rejects.csv"
+    source.write_bytes(now if isinstance(now, bytes) else now.encode())
+    with pytest.raises(SourceChanged, match="import it again"):
+        write_rejects(path, REPORT, source)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_the_file_to_import_is_not_written_over(tmp_path: Path) -> None:
+    file, link = tmp_path / "phones.csv", tmp_path / "link.csv"
+    file.write_text(SOURCE)
+    link.symlink_to(file)
+    command = ["import", str(file), "--dataset", "phones", "--kind", "phone", "--rejects", str(link)]
+    refused = CliRunner().invoke(app, command)
+    assert (refused.exit_code, "--rejects" in refused.output, file.read_text()) == (2, True, SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +115,34 @@ def test_a_preview_ends_with_the_command_that_imports_it_so() -> None:
     )
     unknown = seen.model_copy(update={"column": None, "heading": None, "kind": None})
     assert "--column" in lines_of_preview(unknown, Path("customers.csv"))[1]
+
+
+def test_the_command_of_a_preview_is_safe_to_paste_whatever_the_heading_says() -> None:
+    heading = "mobile'; touch owned; '"
+    seen = Preview(
+        headings=(heading,),
+        delimiter="comma",
+        column=1,
+        heading=heading,
+        kind="phone",
+        region=None,
+        tried=0,
+        valid=0,
+        lines=(),
+    )
+    words = shlex.split(lines_of_preview(seen, Path("a b;c.csv"))[-1].removeprefix("Import it so: "))
+    assert words == [
+        "tacita",
+        "data",
+        "import",
+        "a b;c.csv",
+        "--dataset",
+        "NAME",
+        "--kind",
+        "phone",
+        "--column",
+        heading,
+    ]
 
 
 class Terminal(io.StringIO):

@@ -23,13 +23,18 @@ def export(
     session: Session,
     file: Annotated[Path, typer.Argument(help="File to write.", dir_okay=False)],
 ) -> None:
-    """Write all signed statements and proofs of this node's matches to a file. It holds no identifier and no hit."""
+    """Write all signed statements and proofs of this node's matches to a file. It holds no identifier and no hit.
+
+    It says who asked whom for what: only its owner can read it.
+    """
     from tacita_sdk.cli.answers import ExportWritten
     from tacita_sdk.cli.output import show
+    from tacita_sdk.cli.private_file import private_file
 
     with session.connect() as node:
         body = node.audit_export()
-    file.write_text(body.model_dump_json(by_alias=True), encoding="utf-8")
+    with private_file(file) as opened:
+        opened.write(body.model_dump_json(by_alias=True))
     written = ExportWritten(file=str(file), matches=len(body.matches), left_out=body.left_out)
     older = f"; {body.left_out} older ones do not fit into an export" if body.left_out else ""
     show(written, as_json=session.as_json, lines=[f"{written.matches} matches written to {file}{older}"])

@@ -1,5 +1,6 @@
 """`tacita data import`: a CSV file into a dataset, or only a look at what would come of it."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,6 +52,8 @@ def import_(
     """
     if with_values and rejects is None:
         raise typer.BadParameter("needs --rejects FILE, the file to write to.", param_hint="--with-values")
+    if rejects is not None and rejects.exists() and rejects.samefile(file):
+        raise typer.BadParameter("is the file to import, which would be written over.", param_hint="--rejects")
     if preview:
         with session.connect() as node:
             _preview(session, node, file, kind=kind, column=column, region=region, delimiter=delimiter)
@@ -78,10 +81,14 @@ def import_(
             )
         finally:
             line.end()
-    if rejects is not None:
-        write_rejects(rejects, report, file if with_values else None)
     shown = report.model_copy(update={"rejects_preview": report.rejects_preview[:SHOWN]})
-    show(shown, as_json=session.as_json, lines=lines_of_import(shown, rejects))
+    written = None
+    try:
+        if rejects is not None:
+            write_rejects(rejects, report, file if with_values else None)
+            written = rejects
+    finally:  # it is imported, whatever became of the file
+        show(shown, as_json=session.as_json, lines=lines_of_import(shown, written))
     if not report.accepted + report.duplicates:
         raise typer.Exit(EXIT_REFUSED)
 
@@ -157,10 +164,11 @@ def lines_of_preview(seen: "Preview", file: Path) -> list[str]:
             "  Name --column, --kind and --region, and look again.",
         ]
     where = f" as in {seen.region}" if seen.region is not None else ""
-    options = f"--kind {seen.kind} --column '{seen.heading}'" + (f" --region {seen.region}" if seen.region else "")
+    column = "'" + str(seen.heading).replace("'", "'\"'\"'") + "'"  # somebody else's words, on their way into a shell
+    options = f"--kind {seen.kind} --column {column}" + (f" --region {seen.region}" if seen.region else "")
     return [
         f"Columns, divided by {seen.delimiter}: {headings}.",
         f"{seen.heading} read as {seen.kind}{where}: {seen.valid} of the first {seen.tried} are valid.",
         *(f"  line {line.line}: {line.text}  ->  {line.canonical or line.reason}" for line in seen.lines),
-        f"Import it so: tacita data import {file} --dataset NAME {options}",
+        f"Import it so: tacita data import {shlex.quote(str(file))} --dataset NAME {options}",
     ]

@@ -121,6 +121,7 @@ def hits(
 ) -> None:
     """Show the released hits: own records, by source line. The notice goes to standard error with --csv."""
     from tacita_sdk.cli.output import show
+    from tacita_sdk.cli.spreadsheet import as_cell
 
     with session.connect() as node:
         body = node.hits(match)
@@ -129,7 +130,7 @@ def hits(
         typer.echo(body.notice, err=True)
         writer = csv.writer(sys.stdout)
         writer.writerow(("source", "line", "value"))
-        writer.writerows((hit.source, hit.line, _harmless(hit.value)) for hit in body.hits)
+        writer.writerows((hit.source, hit.line, as_cell(hit.value)) for hit in body.hits)
         return
     lines = [body.notice, *(f"  line {hit.line} of {hit.source}: {hit.value}" for hit in body.hits)]
     if not body.hits:
@@ -159,19 +160,6 @@ def _follow(match: "Match", seconds: float, *, as_json: bool) -> None:
     _show(summary, as_json=as_json)
     if summary.state != "closed":
         raise typer.Exit(EXIT_REFUSED)
-
-
-def _harmless(value: str) -> str:
-    """A spreadsheet runs cells that begin so as formulas (CSV injection); a quote keeps them text."""
-    return (
-        f"'{value}"
-        if value[:1] in {"=", "@", "\t", "\r"} or (value[:1] in {"+", "-"} and not _is_number(value))
-        else value
-    )
-
-
-def _is_number(value: str) -> bool:
-    return all(character.isdigit() or character in " ()+-./" for character in value)
 
 
 def lines_of(summary: "MatchSummary") -> list[str]:

@@ -1,6 +1,7 @@
 """How the command line answers: JSON or an aligned table, and failures as one sentence with an exit code."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -12,9 +13,18 @@ from tacita_sdk.errors import BrokerUnreachable, NodeProblem, NodeUnreachable, V
 
 TO_BE_DELIVERED = "This holds at the node; the broker has not heard of it yet. The node goes on trying."
 
+_NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Controls of a terminal, line ends, and what turns the direction of writing."""
+
 EXIT_REFUSED = 1
 EXIT_UNREACHABLE = 3
 EXIT_UNVERIFIED = 4
+
+
+def as_shown(text: str) -> str:
+    """One line as a terminal may print it: headings and fields come from files that others made, and what would clear
+    the screen, begin another line or turn the writing round is shown as an escape, as `\\x1b`."""
+    return _NOT_SHOWN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def show(body: BaseModel, *, as_json: bool, lines: Iterable[str]) -> None:
@@ -23,7 +33,7 @@ def show(body: BaseModel, *, as_json: bool, lines: Iterable[str]) -> None:
         typer.echo(body.model_dump_json(by_alias=True))
         return
     for line in lines:
-        typer.echo(line)
+        typer.echo(as_shown(line))
 
 
 def show_rows(
@@ -68,7 +78,12 @@ def in_utc(seconds: int) -> str:
 
 
 def explain_failure(error: Exception) -> tuple[str, int]:
-    """The sentence and the exit code for an error that ended a command."""
+    """The sentence, as a terminal may print it, and the exit code for an error that ended a command."""
+    sentence, code = _explained(error)
+    return as_shown(sentence), code
+
+
+def _explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, VerificationFailed):
         return str(error), EXIT_UNVERIFIED
     if isinstance(error, NodeUnreachable | BrokerUnreachable):
@@ -89,4 +104,4 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return as_shown(str(value))
