@@ -69,6 +69,16 @@ def test_reads_the_column(data: str, column: str | None, expected: list[tuple[in
     assert texts(read(data, column=column)) == expected
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("before", ["", "phone\n", "phone\n1\n"])
+def test_blank_lines_are_counted_as_rows_are(before: str, end: str) -> None:
+    """They are no rows, so that nothing else would end a file of a thousand million of them."""
+    with pytest.raises(SourceRefused) as refused:
+        read(before + end * 21 + "2", limits=Limits(import_rows=20))
+    assert refused.value.code == "too-many-rows"
+    assert [line.text for line in read("phone\n" + end * 20 + "2", limits=Limits(import_rows=20))] == ["2"]
+
+
 @pytest.mark.parametrize(
     ("data", "column", "code", "line"),
     [

@@ -19,6 +19,7 @@ EXTRACTOR = "csv/1"
 
 _BOM = "\ufeff".encode()
 _BOM_BYTES = len(_BOM)
+_ENDS = frozenset({"\n", "\r", "\r\n"})
 _UTF8_BYTES = 4
 """Bytes of a character, at most."""
 
@@ -135,7 +136,7 @@ def read_lines(pieces: Pieces, layout: SourceLayout, limits: Limits) -> Iterator
         if len(row) != layout.width:
             raise SourceRefused("uneven-row", "this line has another number of fields than the header.", line=number)
         if count == limits.import_rows:
-            raise SourceRefused("too-many-rows", f"The file has more than {limits.import_rows} lines.")
+            raise _too_many_rows(limits.import_rows)
         count += 1
         yield SourceLine(number, row[layout.column])
     if not count:
@@ -201,14 +202,21 @@ def _first_row(pieces: Pieces, delimiter: Delimiter, limits: Limits) -> list[str
         return []
 
 
+def _too_many_rows(limit: int) -> SourceRefused:
+    return SourceRefused("too-many-rows", f"The file has more than {limit} lines.")
+
+
 class _Lines(Iterator[str]):
     """The lines of a file, as the csv reader takes them, each checked and decoded by itself: in UTF-8 no byte of a
     character looks like the end of a line. Within one row it gives no more than a row may have: a row may go over many
-    lines inside quotation marks, and all of it would be in memory before anything counts it.
+    lines inside quotation marks, and all of it would be in memory before anything counts it. Of blank lines, which are
+    no rows, it gives no more than there may be rows: nobody else counts them, and a file may hold a thousand million.
     """
 
     def __init__(self, pieces: Iterable[bytes], limits: Limits) -> None:
         self._limit = limits.import_row_characters
+        self._rows = limits.import_rows
+        self._blank = 0
         self._lines = _split(pieces, _UTF8_BYTES * self._limit)
         self._given = 0
         self._row = 1
@@ -237,6 +245,10 @@ class _Lines(Iterator[str]):
         self._given += len(line)
         if self._given > self._limit:
             raise self._too_long()
+        if line in _ENDS:
+            self._blank += 1
+            if self._blank > self._rows:
+                raise _too_many_rows(self._rows)
         return line
 
     def _too_long(self) -> SourceRefused:
