@@ -120,6 +120,53 @@ async def test_uploads_have_limits_and_the_one_that_waited_longest_makes_room(tm
         assert await node.services.blobs.names(SOURCE_BLOBS) == [f"{states[1]['upload']}.000000"]
 
 
+async def test_a_file_that_is_read_or_was_imported_keeps_its_pieces_whatever_size_is_announced(tmp_path: Path) -> None:
+    clock, broker = clock_and_broker()
+    async with running(tmp_path, broker, clock=clock, limits=SMALL_PIECES) as node:
+        data, other = csv_of(phones(10)), csv_of(phones(30, start=10))
+        uploads = node.services.datasets.uploads
+        upload = await uploads.whole(data)
+        pieces = await node.services.blobs.names(SOURCE_BLOBS)
+        longer = {"digest": upload.digest.hex(), "bytes": len(data) + 200}
+        with uploads.held(upload):  # as by an import that reads it
+            assert code(await node.client.post("/v1/uploads", json=longer)) == (409, "another-size")
+            for number in range(3):  # as many as make room
+                await begin(node, other[number:])
+        assert b"".join(uploads.read(upload)) == data
+        answer = await order(node, f"kind=phone&column=phone&upload={upload.name}")
+        assert answer.json()["outcome"] == "imported"
+        await begin(node, other)
+        await begin(node, other[1:])  # it is not known any more, but recorded
+        assert code(await node.client.post("/v1/uploads", json=longer)) == (409, "another-size")
+        await node.services.datasets.forget_unrecorded()
+        assert await node.services.blobs.names(SOURCE_BLOBS) == pieces
+
+
+async def test_another_size_begins_a_file_anew_that_nobody_has_used(tmp_path: Path) -> None:
+    clock, broker = clock_and_broker()
+    async with running(tmp_path, broker, clock=clock, limits=SMALL_PIECES) as node:
+        data = csv_of(phones(20))
+        mistaken = {"digest": hashlib.sha256(data).hexdigest(), "bytes": 50}
+        state = (await node.client.post("/v1/uploads", json=mistaken)).json()
+        await put(node, state["upload"], 0, b"x" * 50)
+        assert (await begin(node, data))["here"] == 0
+
+
+async def test_a_size_that_was_not_true_is_noticed(tmp_path: Path) -> None:
+    clock, broker = clock_and_broker()
+    async with running(tmp_path, broker, clock=clock, limits=SMALL_PIECES) as node:
+        data = csv_of(phones(10))
+        upload = await node.services.datasets.uploads.whole(data)
+        answer = await order(node, f"kind=phone&column=phone&upload={upload.name}")
+        assert answer.json()["outcome"] == "imported"
+        await begin(node, b"a")
+        await begin(node, b"b")
+        claimed = {"digest": hashlib.sha256(data).hexdigest(), "bytes": len(data) - 1}  # as many pieces as it has
+        state = (await node.client.post("/v1/uploads", json=claimed)).json()
+        answer = await node.client.post(f"/v1/datasets/others/imports?kind=phone&column=phone&upload={state['upload']}")
+        assert code(answer) == (409, "upload-differs")
+
+
 async def test_the_same_file_again_changes_nothing_and_says_so(tmp_path: Path) -> None:
     clock, broker = clock_and_broker()
     async with running(tmp_path, broker, clock=clock) as node:

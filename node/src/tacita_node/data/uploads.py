@@ -68,17 +68,29 @@ class Uploads:
         self._changing = asyncio.Lock()
 
     async def begin(self, digest: bytes, size: int) -> Upload:
-        """The upload of that file, as far as it has come. Raises `ProblemError` for a file that is too large."""
+        """The upload of that file, as far as it has come.
+
+        Raises `ProblemError` for a file that is too large, and for another size than a file of this digest has which is
+        being read or was imported: its pieces are that file's.
+        """
         if size > self._limits.import_bytes:
             raise ProblemError(413, "source-too-large", f"The file has more than {self._limits.import_bytes} bytes.")
         name = self._cipher.lookup(digest, purpose="source").hex()
         async with self._changing:
-            upload = self._known.pop(name, None)
-            if upload is None or upload.size != size:
+            upload = self._known.get(name)
+            if upload is not None and upload.size != size:
+                if upload.readers:
+                    raise _another_size()
+                await self._delete([upload])
+                upload = None
+            if upload is None:
                 upload = Upload(name, size, digest, self._limits.upload_piece_bytes)
                 present = set(await self._blobs.names(SOURCE_BLOBS))
                 while not upload.complete and piece_name(name, upload.here) in present:
                     upload.here += 1
+                if not upload.complete and name in await self._recorded():
+                    raise _another_size()
+            self._known.pop(name, None)
             self._known[name] = upload
             await self._make_room()
         return upload
@@ -132,12 +144,13 @@ class Uploads:
 
         `seen` is told the bytes of each piece.
         """
-        digest = hashlib.sha256()
+        digest, size = hashlib.sha256(), 0
         for piece in self.read(upload):
             digest.update(piece)
+            size += len(piece)
             seen(len(piece))
             yield piece
-        if digest.digest() != upload.digest:
+        if (digest.digest(), size) != (upload.digest, upload.size):
             raise ProblemError(409, "upload-differs", "What arrived is not the file that was announced: send it again.")
 
     async def forget(self, upload: Upload) -> None:
@@ -166,6 +179,12 @@ class Uploads:
             if upload.name not in recorded:
                 for number in range(upload.here):
                     await self._blobs.delete(SOURCE_BLOBS, piece_name(upload.name, number))
+
+
+def _another_size() -> ProblemError:
+    return ProblemError(
+        409, "another-size", "This node has a file of this SHA-256 that has another size: one of the two is wrong."
+    )
 
 
 def piece_name(upload: str, number: int) -> str:
