@@ -219,14 +219,16 @@ def issued(**changes: object) -> Token:
     async def token(scene: Scene) -> str:
         claims = {"partner": scene.match.requester.name, "scope": TokenScope.INBOX.value, "match": None}
         expires = scene.harness.clock() + 600
-        return issue_token(scene.harness.services.keys.token_key, {**claims, **changes}, expires=expires)  # type: ignore[dict-item]  # a table
+        key = scene.harness.services.bearer_key.at(scene.harness.clock())
+        return issue_token(key, {**claims, **changes}, expires=expires)  # type: ignore[dict-item]  # a table
 
     return token
 
 
 async def expired(scene: Scene) -> str:
     claims = {"partner": scene.match.requester.name, "scope": TokenScope.INBOX.value, "match": None}
-    return issue_token(scene.harness.services.keys.token_key, claims, expires=scene.harness.clock() - 1)
+    now = scene.harness.clock()
+    return issue_token(scene.harness.services.bearer_key.at(now), claims, expires=now - 1)
 
 
 async def of_another_broker(scene: Scene) -> str:

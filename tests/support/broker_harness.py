@@ -201,6 +201,7 @@ class BrokerHarness:
         )
         for partner in self.partners.values():
             partner.client = self.client
+            partner.forget_tokens()
         if not self.witnesses:
             log = NoteVerifier.from_vkey(settings.log_vkey)
             self.witnesses = [HarnessWitness(name, log) for name in WITNESSES]

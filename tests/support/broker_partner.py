@@ -89,6 +89,10 @@ class Partner:
             self._tokens[match] = parse_body(TokenBody, answer.content).token
         return self._tokens[match]
 
+    def forget_tokens(self) -> None:
+        """The broker takes none of them any more: it was started anew, or its clock went back."""
+        self._tokens.clear()
+
     async def put_frame(self, match: str, direction: str, seq: int, frame: bytes) -> httpx2.Response:
         """Hand in a frame under a bearer token."""
         headers = {"authorization": f"Bearer {await self.token(match)}", "content-type": "application/octet-stream"}

@@ -20,14 +20,12 @@ from tacita_broker.log.store import LogStore
 from tacita_broker.storage import Database, database_file, parse_url
 from tacita_protocol.crypto.keyfile import open_key_file, seal_key_file
 from tacita_protocol.crypto.keys import SigningKey
-from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.errors import ProtocolError
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.merkle import EMPTY_ROOT
 from tacita_protocol.tlog.note import NoteSigner, compose
 
 PASSPHRASE_VARIABLE = "TACITA_BROKER_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
-TOKEN_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +34,6 @@ class BrokerKeys:
 
     signing: SigningKey
     log: SigningKey
-    token_key: bytes
 
 
 @dataclass(frozen=True)
@@ -85,9 +82,7 @@ class BrokerDirectory:
         """Open the key file. Raises `ConfigurationRefused`."""
         try:
             secrets = open_key_file(self.key_file.read_bytes(), passphrase)
-            return BrokerKeys(
-                SigningKey.from_seed(secrets["signing"]), SigningKey.from_seed(secrets["log"]), secrets["token"]
-            )
+            return BrokerKeys(SigningKey.from_seed(secrets["signing"]), SigningKey.from_seed(secrets["log"]))
         except OSError as error:
             raise ConfigurationRefused(f"{self.key_file} cannot be read: {error.strerror}") from error
         except (ProtocolError, KeyError) as error:
@@ -99,7 +94,7 @@ class BrokerDirectory:
             raise ConfigurationRefused(f"{self.path} holds a broker already")
         url = new.database or f"sqlite:///{(self.path / 'broker.db').absolute()}"
         parse_url(url)
-        keys = BrokerKeys(SigningKey.generate(), SigningKey.generate(), random_bytes(TOKEN_KEY_BYTES))
+        keys = BrokerKeys(SigningKey.generate(), SigningKey.generate())
         signer = NoteSigner(f"{new.broker}/log", keys.log)
         text = config_text(
             {
@@ -127,7 +122,7 @@ class BrokerDirectory:
         finally:
             await database.close()
         LogFiles(self.log).publish(note)
-        secrets = {"signing": keys.signing.seed, "log": keys.log.seed, "token": keys.token_key}
+        secrets = {"signing": keys.signing.seed, "log": keys.log.seed}
         write_durably(self.key_file, seal_key_file(secrets, passphrase), mode=0o600)
         # The settings come last: a directory with them is a whole broker.
         write_durably(self.path / CONFIG_FILE, text.encode())

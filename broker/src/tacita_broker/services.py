@@ -8,6 +8,7 @@ from typing import Self
 
 from fastapi import Request
 
+from tacita_broker.access.bearer_key import BearerKey
 from tacita_broker.access.rates import Rates
 from tacita_broker.agreements.service import AgreementService
 from tacita_broker.bell import Bell, Places
@@ -53,6 +54,7 @@ class Services:
 
     settings: Settings
     keys: BrokerKeys
+    bearer_key: BearerKey
     clock: Clock
     database: Database
     bell: Bell
@@ -86,7 +88,7 @@ def build(
     directory: BrokerDirectory, settings: Settings, keys: BrokerKeys, point: DecisionPoint, clock: Clock
 ) -> Services:
     """Put a broker together. Nothing runs and nothing is opened yet."""
-    database, bell = Database(settings.database), Bell()
+    database, bell, bearer_key = Database(settings.database), Bell(), BearerKey(clock)
     key = keys.signing
     log = LogService(database, directory.log, NoteSigner(settings.origin, keys.log), settings, clock, bell)
     partners = PartnerService(database, log)
@@ -102,6 +104,7 @@ def build(
     return Services(
         settings=settings,
         keys=keys,
+        bearer_key=bearer_key,
         clock=clock,
         database=database,
         bell=bell,
@@ -116,7 +119,9 @@ def build(
         inbox=inbox,
         relay=relay,
         matches=MatchService(database, admission, intake, bell),
-        keeper=Keeper(database, decisions, closing, log, relay, inbox, settings, key.verify_key, clock, bell),
+        keeper=Keeper(
+            database, decisions, closing, log, relay, inbox, settings, key.verify_key, clock, bell, bearer_key
+        ),
         decision_point=point,
         lease=lease_of(settings.database),
         rates=Rates(settings, time.monotonic),

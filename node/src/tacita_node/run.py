@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy.engine import URL
 
+from tacita_node.access.tokens import run_tokens
 from tacita_node.allocator import return_large_blocks
 from tacita_node.app import serve
 from tacita_node.background import Background
@@ -24,7 +25,14 @@ from tacita_node.postgresql import LEASE_SECONDS, AdvisoryLease
 from tacita_node.services import NodeServices, open_services
 from tacita_node.storage import place_of
 
-TASKS = {"inbox": run_inbox, "witness": run_witness, "jobs": run_jobs, "delivery": run_delivery, "imports": run_imports}
+TASKS = {
+    "inbox": run_inbox,
+    "witness": run_witness,
+    "jobs": run_jobs,
+    "delivery": run_delivery,
+    "imports": run_imports,
+    "tokens": run_tokens,
+}
 
 
 class CannotRun(Exception):

@@ -11,7 +11,7 @@ from tacita_broker.access.nonces import KEPT_SECONDS
 from tacita_broker.access.tables import NonceHorizonRow, NonceRow
 from tacita_broker.matches.keeper import CLEARING_SECONDS
 from tacita_protocol.api import MatchState
-from tacita_protocol.crypto.httpsig import MAX_VALIDITY
+from tacita_protocol.crypto.httpsig import MAX_CLOCK_SKEW, MAX_VALIDITY
 from tests.support.broker_harness import BrokerHarness, HostClock, broker_at
 from tests.support.broker_match import federation, requested
 
@@ -84,6 +84,39 @@ def test_a_clock_set_back_opens_no_grant_again(tmp_path: Path) -> None:
             assert (await match.view(bank)).state is MatchState.CLOSED
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_token_that_expired_is_not_good_again(tmp_path: Path, shown: bool) -> None:
+    """Whether or not somebody showed it in the meantime; a new one is given at once."""
+
+    async def run() -> None:
+        async with broker_at(tmp_path, clock=HostClock(stopped=NOW)) as harness:
+            bank, _ = await federation(harness)
+            old = await bank.token()
+            assert await opens(harness, old)
+            life = harness.services.settings.token_seconds
+            await pass_time(harness, life)
+            if shown:
+                assert not await opens(harness, old)
+            await set_clock(harness, -life)
+            assert not await opens(harness, old)
+            bank.forget_tokens()
+            new = await bank.token()
+            assert await opens(harness, new)
+            await set_clock(harness, -MAX_CLOCK_SKEW)
+            assert await opens(harness, new)
+            await harness.restart()
+            assert not await opens(harness, new)
+
+    asyncio.run(run())
+
+
+async def opens(harness: BrokerHarness, token: str) -> bool:
+    """Whether the inbox is read with this token."""
+    answer = await harness.client.get("/v1/inbox?after=0&wait=0", headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 200 or code(answer) == "token", answer.text
+    return answer.status_code == 200
 
 
 def code(answer: httpx2.Response) -> str:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tacita_node.access.roles import Role
-from tacita_node.access.tokens import DAY_SECONDS, TooManyTokens
+from tacita_node.access.tokens import DAY_SECONDS, Tokens, TooManyTokens
 from tacita_node.cli import app
 from tacita_node.config import TOKEN_DAYS, Limits
 from tacita_node.storage import migrate
@@ -43,6 +43,23 @@ async def test_a_token_ends_after_its_days(node: SingleNode) -> None:
     assert await status(node, issued.secret) == 200
     clock.now = issued.expires
     assert (await status(node, issued.secret), await status(node, usual.secret)) == (401, 200)
+
+
+async def test_a_token_that_was_seen_at_its_end_is_not_good_again(node: SingleNode) -> None:
+    """Its end is noticed by whatever request comes, and by the node itself, which then drops it for good."""
+    clock = node.services.clock
+    assert isinstance(clock, TestClock)
+    begun = clock.now
+    used, unused = [await node.services.tokens.issue(Role.ANALYST, days=days) for days in (1, 2)]
+    clock.now = used.expires
+    assert (await status(node, used.secret), await status(node, unused.secret)) == (401, 200)
+    clock.now = begun
+    assert (await status(node, used.secret), await status(node, unused.secret)) == (401, 200)
+    clock.now = unused.expires
+    await node.services.tokens.forget_ended()
+    clock.now = begun
+    afterwards = Tokens(node.services.database, clock=clock, limit=3)  # as a node has it that was started anew
+    assert [await afterwards.holder(token.secret) for token in (used, unused)] == [None, None]
 
 
 async def test_a_revoked_token_opens_nothing_any_more(node: SingleNode) -> None:

@@ -39,14 +39,15 @@ async def token(request: Request, call: Signature) -> Response:
     body = parse_body(TokenRequest, call.body)
     if body.match is not None:
         await services.matches.require_party(body.match, call.caller.partner)
-    expires = services.clock() + services.settings.token_seconds
+    now = services.clock()
+    expires = now + services.settings.token_seconds
     claims = {
         "partner": call.caller.partner,
         "key": call.caller.key.keyid,
         "scope": body.scope.value,
         "match": body.match,
     }
-    text = issue_token(services.keys.token_key, claims, expires=expires)
+    text = issue_token(services.bearer_key.at(now), claims, expires=expires)
     return json_answer(TokenBody(token=text, expires=expires))
 
 
@@ -54,8 +55,9 @@ async def bearer(request: Request, scope: TokenScope, match: str | None = None) 
     """The token's holder. Raises a 401 problem unless scope and match fit, and the key is an approved partner's."""
     services = services_of(request)
     found = _BEARER.fullmatch(exchange_of(request).headers.get("authorization", ""))
+    now = services.clock()
     try:
-        claims = check_token(services.keys.token_key, found[1] if found else "", now=services.clock())
+        claims = check_token(services.bearer_key.at(now), found[1] if found else "", now=now)
     except ProtocolError:
         raise _unauthorised() from None
     partner = claims.get("partner")

@@ -17,6 +17,7 @@ from sqlalchemy import exists, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
+from tacita_broker.access.bearer_key import BearerKey
 from tacita_broker.access.nonces import forget_expired
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
@@ -60,6 +61,7 @@ class Keeper:
         broker_key: VerifyKey,
         clock: Callable[[], int],
         bell: Bell,
+        bearer_key: BearerKey,
     ) -> None:
         self._database = database
         self._decisions = decisions
@@ -71,6 +73,7 @@ class Keeper:
         self._broker_key = broker_key
         self._clock = clock
         self._bell = bell
+        self._bearer_key = bearer_key
         self.cleared = 0
         """When nonces were last forgotten, in unix seconds."""
 
@@ -99,6 +102,7 @@ class Keeper:
 
     async def _tick(self) -> None:
         now = self._clock()
+        self._bearer_key.at(now)  # so that it notices a clock that is set back
         steps: dict[Callable[[str], Awaitable[None]], ColumnElement[bool]] = {
             self._show_opening: _unseen_opening(),
             self._close_overdue: _overdue(now),

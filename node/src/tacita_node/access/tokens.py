@@ -1,6 +1,12 @@
-"""Tokens of the local API: issued once, kept as hashes, compared in constant time, at an end by time or by order."""
+"""Tokens of the local API: issued once, kept as hashes, compared in constant time, at an end by time or by order.
 
+An end by time is for good: a token that this node has seen at its end is dropped, whatever its clock says (ADR 0023).
+"""
+
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.engine import CursorResult
@@ -15,11 +21,16 @@ from tacita_protocol.crypto.encoding import b64u
 from tacita_protocol.crypto.keyfile import hash_local_token
 from tacita_protocol.crypto.randomness import random_bytes, random_hex
 
+if TYPE_CHECKING:
+    from tacita_node.services import NodeServices
+
 TOKEN_BYTES = 32
 TOKEN_CHARACTERS = 43
 """Of 32 bytes in unpadded base64url."""
 ID_BYTES = 8
 DAY_SECONDS = 24 * 3600
+FORGETTING_SECONDS = 60
+"""How often tokens are looked through for those at their end."""
 
 
 class TooManyTokens(Exception):
@@ -61,6 +72,8 @@ class Tokens:
         self._database = database
         self._clock = clock
         self._limit = limit
+        self._ended: set[str] = set()
+        """Ids of tokens that were seen at their end and are not dropped yet."""
 
     async def issue(self, *roles: Role, name: str = "", days: int = TOKEN_DAYS) -> IssuedToken:
         """A new token with these roles, good for `days` days. Raises `TooManyTokens`."""
@@ -83,12 +96,18 @@ class Tokens:
         return IssuedToken(secret, row.id, row.expires)
 
     async def listed(self) -> tuple[ListedToken, ...]:
-        """Every token that was issued and not revoked, the oldest first."""
+        """Every token that was issued, not revoked, and not dropped at its end; the oldest first."""
         async with self._database.read() as session:
             rows = list(await session.scalars(select(ApiToken).order_by(ApiToken.issued, ApiToken.id)))
         return tuple(
             ListedToken(row.id, row.name, tuple(sorted(_roles(row.roles))), row.issued, row.expires) for row in rows
         )
+
+    async def forget_ended(self) -> None:
+        """Drops the tokens that are at their end, so that a clock that is set back brings none of them back."""
+        async with self._database.write() as session:
+            await session.execute(delete(ApiToken).where(ApiToken.expires <= self._clock()))
+        self._ended.clear()
 
     async def revoke(self, token: str) -> bool:
         """Ends the token with this id at once. False when there is none."""
@@ -108,9 +127,20 @@ class Tokens:
             known = list(await session.scalars(select(ApiToken)))
         found: Holder | None = None
         for row in known:  # all of them, so that the time does not tell which one came close
-            if constant_time_equal(presented, row.hash.encode()) and row.expires > now:
+            if row.expires <= now:
+                self._ended.add(row.id)
+            if constant_time_equal(presented, row.hash.encode()) and row.id not in self._ended:
                 found = Holder(row.id, _roles(row.roles))
         return found
+
+
+async def run_tokens(services: "NodeServices", stop: asyncio.Event) -> None:
+    """Drops tokens at their end until `stop`."""
+    while not stop.is_set():
+        await services.tokens.forget_ended()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FORGETTING_SECONDS):
+                await stop.wait()
 
 
 def _roles(text: str) -> frozenset[Role]:
