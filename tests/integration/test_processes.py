@@ -35,6 +35,9 @@ def test_everybody_stops_at_once_and_nothing_is_lost(federation: ProcessFederati
         until(lambda: bank.match_summary(match).state == "granted")  # the NGO does not run, so it goes on
         workers = children(federation.running[BANK].pid) + children(federation.running[BROKER].pid)
     assert len(workers) >= 1  # the processes in which they ask their policies
+    running = [federation.running[name].pid for name in (BROKER, BANK, *WITNESSES)]
+    cores = {resource.prlimit(pid, resource.RLIMIT_CORE) for pid in (*running, *workers)}
+    assert cores == {(0, 0)}  # a core would be keys and identifiers in clear, on the disk
     started = time.monotonic()
     codes = federation.stop(BROKER, BANK, *WITNESSES)
     assert time.monotonic() - started < STOP_SECONDS

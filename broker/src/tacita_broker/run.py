@@ -1,6 +1,7 @@
 """`tacita-broker run`: from a directory to a serving process."""
 
 import asyncio
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def run_broker(path: Path, passphrase_file: Path | None, changes: dict[str, Any]
     directory = BrokerDirectory(path)
     settings = directory.settings().model_copy(update=changes)
     check_binding(settings)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys do not get onto the disk by a crash
     keys = directory.keys(read_passphrase(passphrase_file))
     if keys.signing.verify_key.text != settings.signing_key:
         raise ConfigurationRefused("the key file is not that of these settings")

@@ -4,6 +4,7 @@ Heavy modules are imported where they are used, so that `--help` answers at once
 """
 
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -226,6 +227,7 @@ def trust(
 def main() -> None:
     """Entry point of the `tacita-node` command."""
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys and identifiers do not get onto the disk by a crash
     app()
 
 

@@ -35,6 +35,9 @@ def run(
     directory: Annotated[Path, typer.Argument(help="Directory made by init.", exists=True, file_okay=False)],
 ) -> None:
     """Check every new checkpoint of the log for consistency, remember it, and cosign it. Never one that rolls back."""
+    import resource
+
     from tacita_sdk.witness import run_witness
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the key does not get onto the disk by a crash
     run_witness(directory)
