@@ -112,3 +112,12 @@ def test_the_broker_itself_answers_what_is_large_unknown_or_addressed_to_another
     assert [answer.headers["content-type"] for answer in answers] == ["application/problem+json"] * 3
     assert [answer.status_code < 500 for answer in answers] == [True] * 3
     assert {answer.headers["strict-transport-security"] for answer in answers} == {"max-age=31536000"}
+
+
+def test_the_proxy_writes_down_nothing_of_a_request_that_fails(reached: Reached) -> None:
+    context = ssl.create_default_context(cafile=reached.authority)
+    with httpx2.Client(base_url=reached.url, timeout=30, trust_env=False, verify=context) as client:
+        refused = client.put("/v1/matches/said-of-nobody/frames/requester/0", content=bytes(3 * FRAME_BYTES))
+    assert refused.status_code == 413
+    assert refused.headers["content-type"] == "text/html"  # of the proxy: too large for the broker to be asked
+    assert (reached.directory.parent / "nginx.log").read_text() == ""
