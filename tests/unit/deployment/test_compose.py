@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tacita_broker.config import Settings as BrokerSettings
 from tacita_node.config import Settings as NodeSettings
+from tacita_sdk.witness.directory import PASSPHRASE_FILE_VARIABLE
 from tests.unit.deployment.test_docker import PINNED, stages
 
 FOLDER = Path(__file__).parents[3] / "deploy/compose"
@@ -120,9 +121,18 @@ def test_secrets_are_files_that_are_not_in_the_repository(file: str) -> None:
 @pytest.mark.parametrize(("file", "name"), SERVICES)
 def test_the_environment_holds_settings_that_exist(file: str, name: str) -> None:
     known: dict[str, type[Any]] = {"TACITA_BROKER_": BrokerSettings, "TACITA_NODE_": NodeSettings}
-    for variable in composition(file).services[name].environment:
+    for variable in composition(file).services[name].environment.keys() - {PASSPHRASE_FILE_VARIABLE}:
         prefix = next(prefix for prefix in known if variable.startswith(prefix))
         assert variable.removeprefix(prefix).lower() in known[prefix].model_fields
+
+
+def test_who_has_a_key_has_a_passphrase_of_its_own() -> None:
+    for file in FILES:
+        built = {name: one for name, one in composition(file).services.items() if one.build is not None}
+        secrets = [secret for service in built.values() for secret in service.secrets]
+        assert len(built) == len(secrets) == len(set(secrets))
+    witness = composition("broker.yaml").services["witness"]
+    assert witness.environment[PASSPHRASE_FILE_VARIABLE] == f"/run/secrets/{witness.secrets[0]}"
 
 
 def test_only_the_proxy_is_reached_from_elsewhere() -> None:

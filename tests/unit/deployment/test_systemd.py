@@ -67,6 +67,14 @@ def test_the_command_exists_and_its_directory_is_the_units_own(name: str) -> Non
     assert words[0].startswith(f"/var/lib/{state[1]}/")
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_hands_over_the_passphrase_of_its_keys(name: str) -> None:
+    text = (FOLDER / f"{name}.service").read_text(encoding="utf-8")
+    part = name.removeprefix("tacita-")
+    assert f"\nLoadCredential=passphrase:/etc/tacita/{part}.passphrase\n" in text
+    assert f"\nEnvironment=TACITA_{part.upper()}_PASSPHRASE_FILE=%d/passphrase " in text
+
+
 def test_the_units_are_hardened_alike() -> None:
     """From "NoNewPrivileges" on they are the same, so that what is learned of one holds for all."""
     ends = {(FOLDER / f"{name}.service").read_text(encoding="utf-8").partition("NoNewPrivileges")[2] for name in UNITS}
