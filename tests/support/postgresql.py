@@ -34,8 +34,9 @@ class PostgresServer:
     """A running server."""
 
     root: Path
-    process: subprocess.Popen[bytes]
+    command: list[str]
     password: str
+    process: subprocess.Popen[bytes] = field(init=False)
     port: int = 5432
     _made: int = field(default=0, init=False)
     _templates: set[str] = field(default_factory=set, init=False)
@@ -80,10 +81,29 @@ class PostgresServer:
             assert time.monotonic() < give_up, "the server did not take the setting"
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        """End it at once and remove what it kept."""
+    def start(self) -> None:
+        """Start it, and wait until it takes connections; after `crash`, it recovers first. It ends with this thread."""
+        with (self.root / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
+        give_up = time.monotonic() + START_SECONDS
+        while True:
+            assert self.process.poll() is None, (self.root / "server.log").read_text()
+            try:
+                self.execute("SELECT 1")
+            except psycopg.OperationalError:
+                assert time.monotonic() < give_up, (self.root / "server.log").read_text()
+                time.sleep(0.05)
+            else:
+                return
+
+    def crash(self) -> None:
+        """End it at once, as `pg_ctl stop -m immediate` or a panic does: every connection is cut, nothing is tidied."""
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(timeout=START_SECONDS)
+
+    def stop(self) -> None:
+        """End it at once and remove what it kept."""
+        self.crash()
         shutil.rmtree(self.root)
 
 
@@ -128,26 +148,9 @@ def start_postgresql(*settings: str) -> PostgresServer:
     )
     given = ["shared_buffers=16MB", "max_connections=60", "listen_addresses=", f"unix_socket_directories={root}"]
     options = [part for setting in (*given, *settings) for part in ("-c", setting)]
-    with (root / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*run, str(programs / "postgres"), "-D", data, *options], stdout=log, stderr=log, start_new_session=True
-        )
-    server = PostgresServer(root, process, password)
-    _wait_until_ready(server)
+    server = PostgresServer(root, [*run, str(programs / "postgres"), "-D", data, *options], password)
+    server.start()
     return server
-
-
-def _wait_until_ready(server: PostgresServer) -> None:
-    give_up = time.monotonic() + START_SECONDS
-    while True:
-        assert server.process.poll() is None, (server.root / "server.log").read_text()
-        try:
-            server.execute("SELECT 1")
-        except psycopg.OperationalError:
-            assert time.monotonic() < give_up, (server.root / "server.log").read_text()
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _roomy() -> Path | None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tacita_broker.disk import takes_nothing
+from tacita_broker.disk import is_away, takes_nothing
 from tacita_protocol.api import Problem
 from tacita_protocol.errors import (
     LimitExceeded,
@@ -71,6 +71,13 @@ def disk_full() -> ProblemError:
     )
 
 
+def database_away() -> ProblemError:
+    """The database's server is not there. What was asked for may have been done: the same again finds out."""
+    return ProblemError(
+        503, "database-away", "The broker's database does not answer; try again.", headers={"retry-after": "5"}
+    )
+
+
 def problem_response(error: ProblemError) -> Response:
     """The document as a response."""
     problem = Problem.of(error.status, error.code, HTTPStatus(error.status).phrase, error.detail)
@@ -121,6 +128,8 @@ def install_problem_handlers(app: "FastAPI") -> None:
         return problem_response(ProblemError(status, code, f"{phrase}.", headers=headers))
 
     async def on_disk(_request: Request, error: Exception) -> Response:
+        if is_away(error):
+            return problem_response(database_away())
         if not takes_nothing(error):
             raise error
         return problem_response(disk_full())

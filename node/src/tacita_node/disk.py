@@ -7,7 +7,7 @@ again from what is stored, and nothing was acknowledged.
 import errno
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -28,3 +28,18 @@ def takes_nothing(error: BaseException) -> bool:
         state = getattr(error.orig, "sqlstate", None)
         return code in _SQLITE or (code & _PRIMARY) in _SQLITE or state in _POSTGRESQL
     return isinstance(error, OSError) and error.errno in _SYSTEM
+
+
+_AWAY = frozenset({"57P01", "57P02", "57P03"})
+"""The server is being ended, has crashed, or is not up yet; class 08 says that of a connection."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the error says that the database's server is not there.
+
+    Whether it has kept what was being committed, nobody knows: whoever asked must ask again.
+    """
+    state = getattr(error.orig, "sqlstate", "") if isinstance(error, DBAPIError) else ""
+    if state is None:  # the driver says it, the server no more
+        return isinstance(error, OperationalError)
+    return state in _AWAY or state.startswith("08")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tacita_node.disk import takes_nothing
+from tacita_node.disk import is_away, takes_nothing
 from tacita_node.logs import places_of
 from tacita_protocol.api import Problem
 from tacita_protocol.errors import DecryptionFailed, EngineFailure, ProtocolError
@@ -39,6 +39,12 @@ class ProblemError(Exception):
         self.code = code
         self.detail = detail
         self.headers = headers or {}
+
+
+def database_away() -> ProblemError:
+    """The database's server is not there. What was asked for may have been done."""
+    detail = "The node's database does not answer; see what was done once its server runs."
+    return ProblemError(503, "database-away", detail, headers={"retry-after": "5"})
 
 
 def problem(error: ProblemError) -> Response:
@@ -133,6 +139,8 @@ async def _of_protocol(_request: Request, error: Exception) -> Response:
 
 
 async def _of_disk(_request: Request, error: Exception) -> Response:
+    if is_away(error):
+        return problem(database_away())
     if not takes_nothing(error):
         raise error
     _log.error("disk-takes-nothing", error=type(error).__name__)

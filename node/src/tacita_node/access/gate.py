@@ -16,6 +16,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +24,8 @@ from tacita_node.access.rates import Rate
 from tacita_node.access.roles import OPEN, Role, Route, Routes, check_permitted
 from tacita_node.access.tokens import Holder
 from tacita_node.config import Limits
-from tacita_node.problems import ProblemError, problem
+from tacita_node.disk import is_away
+from tacita_node.problems import ProblemError, database_away, problem
 from tacita_protocol.crypto.jcs import parse_json
 from tacita_protocol.errors import ProtocolError
 
@@ -116,7 +118,12 @@ class Gate:
     async def _check_token(self, scope: Scope) -> Holder:
         values = _header(scope, b"authorization")
         match = _BEARER.fullmatch(values[0].encode("latin-1")) if len(values) == 1 else None
-        holder = None if match is None else await self._holder(match[1].decode("ascii"))
+        try:
+            holder = None if match is None else await self._holder(match[1].decode("ascii"))
+        except DBAPIError as error:
+            if is_away(error):
+                raise database_away() from error
+            raise
         if holder is None:
             raise ProblemError(
                 401,
