@@ -1,21 +1,29 @@
-"""Real processes that are stopped, doubled, and run out of disk in the middle of matches."""
+"""Real processes that are stopped, doubled, killed, and run out of disk in the middle of matches and imports."""
 
 import resource
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tacita_sdk.errors import NodeProblem
+from tacita_node.data.custody import CustodyEvent
+from tacita_protocol.statements.statement import unverified
+from tacita_sdk.errors import NodeProblem, NodeUnreachable
 from tacita_sdk.node import Node
+from tests.support.identifiers import accounts
 from tests.support.match_federation import BANK, NGO
 from tests.support.process_federation import BROKER, FOLDERS, WITNESSES, ProcessFederation, free_port, until
 
 STOP_SECONDS = 12.0
 """A stop takes a second; a busy machine gets more, but far less than the 25 s for which requests are held open."""
+
+ROWS = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +115,54 @@ def test_on_a_read_only_disk_nobody_starts_and_a_sentence_says_why(federation: P
     assert process.returncode == 1, log
     assert "takes nothing: make room on it" in log.splitlines()[-1]
     federation.start(name)
+
+
+def test_a_node_killed_in_the_middle_of_a_cancel_has_all_of_the_import_or_nothing(
+    federation: ProcessFederation,
+) -> None:
+    """Wherever it is killed: before, within or after what the cancellation does, or after the import's end."""
+    federation.start(BANK)
+    file = federation.root / "killed.csv"
+    file.write_text("iban\n" + "".join(f"{account}\n" for account in accounts(ROWS)), encoding="utf-8")
+    with ThreadPoolExecutor() as together, federation.node(BANK) as bank:
+        importing = together.submit(imported, federation, file)
+        while not importing.done() and not any(one.rows_stored for one in bank.imports()):
+            time.sleep(0.01)
+        cancelling = [together.submit(cancelled, federation, one.source) for one in bank.imports()]
+        while any(one.state != "cancelling" for one in bank.imports()):
+            time.sleep(0.01)
+        federation.running[BANK].kill()
+        federation.ended(BANK)
+        told = [importing.result(), *(one.result() for one in cancelling)]
+    federation.start(BANK)
+    database = sqlite3.connect(f"file:{federation.root / FOLDERS[BANK] / 'node.db'}?mode=ro", uri=True)
+    until(lambda: database.execute("SELECT count(*) FROM sources WHERE staged").fetchone() == (0,))
+    kept = database.execute("SELECT count(*) FROM records WHERE dataset = 'killed'").fetchone()[0]
+    [named] = database.execute("SELECT count(*) FROM datasets WHERE name = 'killed'").fetchone()
+    envelopes = [row[0] for row in database.execute("SELECT envelope FROM custody_events ORDER BY number")]
+    database.close()
+    events = [event.type for event in map(partial(unverified, CustodyEvent), envelopes)]
+    assert (kept, named) in ((0, 0), (ROWS, 1))
+    assert ("cancelled" in told) <= (kept == 0)
+    assert ("imported" in told) <= (kept == ROWS)
+    assert ("import-cancelled" in events) <= (kept == 0)
+    with federation.node(BANK) as bank:
+        assert (bank.imports(), {one.dataset: one.records for one in bank.datasets()}.get("killed", 0)) == ((), kept)
+
+
+def imported(federation: ProcessFederation, file: Path) -> str:
+    """How an import at the bank ended, as whoever ordered it was told."""
+    with federation.node(BANK) as bank, suppress(NodeUnreachable, NodeProblem):
+        return bank.import_csv(file, dataset="killed", kind="account").outcome
+    return "unknown"
+
+
+def cancelled(federation: ProcessFederation, source: str) -> str:
+    """The same of a cancellation."""
+    with federation.node(BANK) as bank, suppress(NodeUnreachable, NodeProblem):
+        bank.cancel_import(source)
+        return "cancelled"
+    return "unknown"
 
 
 def order(bank: Node) -> str:

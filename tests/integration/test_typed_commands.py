@@ -15,12 +15,14 @@ import jsonschema_rs
 import pytest
 
 from tests.support.command_schemas import FOLDER, PROGRAMS, file_of
-from tests.support.federation import RunningPair, running_pair
+from tests.support.federation import RunningPair, running_pair, until
+from tests.support.identifiers import accounts
 from tests.support.typed_commands import SHARED, Typist, running_match, type_everything
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [f"{program} {words}" for program, (_, outputs) in PROGRAMS.items() for words in outputs]
 NEEDS_A_HELD_PARTNER = "tacita match cancel"
+NEEDS_HELD_WORKERS = ("tacita data imports", "tacita data cancel")
 SNIPPETS = [
     (path, "\n".join(blocks))
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -45,7 +47,7 @@ def fits(command: str, answer: object) -> None:
     jsonschema_rs.validator_for(schema).validate(answer)
 
 
-@pytest.mark.parametrize("command", [one for one in COMMANDS if one != NEEDS_A_HELD_PARTNER])
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {NEEDS_A_HELD_PARTNER, *NEEDS_HELD_WORKERS}))
 def test_an_answer_fits_the_committed_schema(typed: Typist, command: str) -> None:
     fits(command, typed.answers[command])
 
@@ -77,6 +79,46 @@ def test_ctrl_c_leaves_the_match_running_and_says_how_to_go_on(pair: RunningPair
     fits(NEEDS_A_HELD_PARTNER, cancelled)
     assert cancelled["state"] == "aborted"
     assert typed("tacita", "match wait", match, code=1)["state"] == "aborted"
+
+
+def test_ctrl_c_leaves_the_import_running_and_says_how_to_end_it(pair: RunningPair, typed: Typist) -> None:
+    """Its workers are held, so that it is still being read when it is cancelled."""
+    file = pair.root / "held.csv"
+    file.write_text("value\n" + "".join(f"{value}\n" for value in accounts(3)), encoding="utf-8")
+    workers = workers_of(process_of(pair.root / "bank"))
+    assert workers  # of what was typed before
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        command = ["env", "--default-signal=INT", str(Path(sys.executable).parent / "tacita"), "data", "import"]
+        following = subprocess.Popen(
+            [*command, str(file), "--dataset", "held", "--kind", "account"],
+            env={**os.environ, **typed.environment},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        until(lambda: bool(pair.bank.imports()))
+        following.send_signal(signal.SIGINT)
+        answer, said = following.communicate(timeout=60)
+        assert (following.returncode, answer) == (130, "")
+        [running] = typed("tacita", "data imports")
+        fits("tacita data imports", [running])
+        # It may have been stopped before it heard the import's id; then it says where to find it.
+        assert "`tacita data imports`" in said or f"`tacita data cancel {running['source']}` ends it" in said
+        cancelled = typed("tacita", "data cancel", running["source"])
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+    fits("tacita data cancel", cancelled)
+    assert (typed("tacita", "data imports"), "held" in {one.dataset for one in pair.bank.datasets()}) == ([], False)
+
+
+def workers_of(process: int) -> list[int]:
+    """The processes in which a node's tasks are worked at."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    children = [Path("/proc", child) for task in tasks for child in (task / "children").read_text().split()]
+    return [int(child.name) for child in children if b"spawn_main" in (child / "cmdline").read_bytes()]
 
 
 def process_of(directory: Path) -> int:

@@ -9,11 +9,9 @@ async with AsyncNode("http://127.0.0.1:8441", token=token) as node:
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 from tacita_sdk import node_calls as calls
 from tacita_sdk.audit_export import AuditExport, AuditRecord, AuditRecordDetail
-from tacita_sdk.import_steps import REJECTS_SHOWN, CsvImport, ImportProgress, preview_csv
 from tacita_sdk.match_end import POLL_SECONDS, MatchResult, has_ended, still_running
 from tacita_sdk.node_api import (
     AgreementDraft,
@@ -25,12 +23,10 @@ from tacita_sdk.node_api import (
     DoctorReport,
     Hits,
     HitView,
-    ImportReport,
     MatchOrder,
     MatchSummary,
     NodeStatus,
     PartnerSummary,
-    Preview,
     Provenance,
     PublishOrder,
     PublishReport,
@@ -38,12 +34,12 @@ from tacita_sdk.node_api import (
     Rejects,
     Withdrawn,
 )
-from tacita_sdk.node_http import AsyncNodeConnection
+from tacita_sdk.node_imports import AsyncNodeImports
 
 __all__ = ["AsyncMatch", "AsyncNode", "MatchResult"]
 
 
-class AsyncNode(AsyncNodeConnection):
+class AsyncNode(AsyncNodeImports):
     """One node, reached over its local API with a token of one role. What a call raises says `NodeConnection`.
 
     Lists that may be long come in pages: `matches()` gathers them all, `iter_matches()` asks for a page when the last
@@ -59,46 +55,6 @@ class AsyncNode(AsyncNodeConnection):
         return await self._run(calls.doctor())
 
     # -- data ---------------------------------------------------------------------------------------------------------
-
-    async def import_csv(
-        self,
-        file: Path,
-        *,
-        dataset: str,
-        kind: str,
-        column: str | None = None,
-        region: str | None = None,
-        delimiter: str | None = None,
-        dry_run: bool = False,
-        rejects: int = REJECTS_SHOWN,
-        on_progress: Callable[[ImportProgress], None] | None = None,
-    ) -> ImportReport:
-        """Import one column of a CSV file into an own dataset; all of it or, on any error, none of it.
-
-        `column` names the header (the node takes the only column when there is one); `region` (ISO alpha-2) is what
-        national spellings are read in; `delimiter` is comma, semicolon or tab, found out when None. Lines that hold no
-        valid identifier are counted, and the first `rejects` of them shown by number and reason. With `dry_run`,
-        nothing is stored. `on_progress` is told how far it is.
-
-        The report's `outcome` says what came of it: `nothing-valid` means that every line was rejected and nothing was
-        stored, `unchanged` that this file was imported before. Whoever is interrupted calls it again: what has been
-        sent stays there, and an import that was begun is joined.
-        """
-        steps = CsvImport(file, dataset, kind, column, region, delimiter, dry_run, rejects, on_progress).steps()
-        return await self._follow(steps)
-
-    async def preview_csv(
-        self,
-        file: Path,
-        *,
-        kind: str | None = None,
-        column: str | None = None,
-        region: str | None = None,
-        delimiter: str | None = None,
-    ) -> Preview:
-        """What a node makes of the beginning of a CSV file: nothing is kept. What is None is guessed."""
-        call = await asyncio.to_thread(preview_csv, file, kind=kind, column=column, region=region, delimiter=delimiter)
-        return await self._run(call)
 
     async def datasets(self) -> tuple[DatasetSummary, ...]:
         """This node's own datasets."""

@@ -4,6 +4,7 @@
 2. Send the pieces that are missing, one after the other. A piece that was sent twice is stored once, so that each may
    be repeated; a node that was started anew meanwhile has forgotten the file and is sent it again.
 3. Order the import, and repeat the order until it has ended. It goes on while nobody asks, and the same order joins it.
+   The first order does not wait: its answer names the import, which can be cancelled by that id from then on.
 """
 
 import hashlib
@@ -38,12 +39,16 @@ class _Answer(RootModel[ImportReport | ImportState]):
 
 @dataclass(frozen=True)
 class ImportProgress:
-    """How far an import is: `done` of `total` bytes sent or read, or rows stored; `rows` are those read so far."""
+    """How far an import is: `done` of `total` bytes sent or read, or rows stored; `rows` are those read so far.
+
+    `source` is the import's id, by which it can be cancelled; None before the node has said that it began.
+    """
 
     phase: Literal["sending", "reading", "storing"]
     done: int
     total: int
     rows: int = 0
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,20 @@ class CsvImport:
                 timeout=PIECE_TIMEOUT_SECONDS,
                 idempotent=True,
             )
+        source: str | None = None
+        self._tell(ImportProgress("reading", 0, order.bytes))
         while True:
-            answer: _Answer = yield self._order(state.upload)
+            answer: _Answer = yield self._order(state.upload, source)
             if isinstance(answer.root, ImportReport):
                 return answer.root
+            source = answer.root.source
             self._tell(_progress(answer.root))
 
-    def _order(self, upload: str) -> Call[_Answer]:
+    def _order(self, upload: str, source: str | None) -> Call[_Answer]:
         given = {"column": self.column, "region": self.region and self.region.upper(), "delimiter": self.delimiter}
-        params = {"kind": self.kind, "upload": upload, "wait": str(POLL_SECONDS), "rejects": str(self.rejects)}
+        given |= {"source": source}
+        wait = 0.0 if source is None else POLL_SECONDS
+        params = {"kind": self.kind, "upload": upload, "wait": str(wait), "rejects": str(self.rejects)}
         params |= {name: value for name, value in given.items() if value is not None}
         return Call(
             _Answer,
@@ -128,5 +138,5 @@ def preview_csv(
 
 def _progress(state: ImportState) -> ImportProgress:
     if state.rows_stored or state.bytes_read >= state.bytes:
-        return ImportProgress("storing", state.rows_stored, state.rows, state.rows)
-    return ImportProgress("reading", state.bytes_read, state.bytes, state.rows)
+        return ImportProgress("storing", state.rows_stored, state.rows, state.rows, state.source)
+    return ImportProgress("reading", state.bytes_read, state.bytes, state.rows, state.source)

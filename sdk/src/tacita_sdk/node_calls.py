@@ -23,6 +23,8 @@ from tacita_sdk.node_api import (
     Distrusted,
     DoctorReport,
     Hits,
+    ImportCancelled,
+    ImportsUnderWay,
     MatchList,
     MatchOrder,
     MatchSummary,
@@ -40,6 +42,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 REQUEST_TIMEOUT_SECONDS = 30.0
 DOCTOR_TIMEOUT_SECONDS = 180.0
+CANCEL_TIMEOUT_SECONDS = 300.0
+"""A million rows that were staged are dropped before the answer comes."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,14 @@ def doctor() -> Call[DoctorReport]:
 
 def datasets() -> Call[DatasetList]:
     return Call(DatasetList, "GET", "/v1/datasets")
+
+
+def imports() -> Call[ImportsUnderWay]:
+    return Call(ImportsUnderWay, "GET", "/v1/imports")
+
+
+def cancel_import(source: str) -> Call[ImportCancelled]:
+    return Call(ImportCancelled, "POST", f"/v1/imports/{_name(source)}/cancel", timeout=CANCEL_TIMEOUT_SECONDS)
 
 
 def rejects(dataset: str, source: str, after: str | None = None) -> Call[Rejects]:

@@ -231,9 +231,10 @@ async def test_whoever_does_not_wait_joins_the_import_by_ordering_it_again(tmp_p
         query = "kind=phone&column=phone&wait=0"
         first = await order(node, query, content=data)
         assert first.status_code == 202
-        assert set(first.json()) == {"bytes", "bytes_read", "rows", "rows_stored"}
+        assert set(first.json()) == {"source", "bytes", "bytes_read", "rows", "rows_stored"}
         answer = await order(node, query.replace("wait=0", "wait=3600"), content=data)
         assert (answer.json()["outcome"], answer.json()["accepted"]) == ("imported", 3_000)
+        assert answer.json()["source"] == first.json()["source"]
         assert (await counts(node.services))["sources"] == 1
 
 

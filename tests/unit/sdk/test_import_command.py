@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tacita_sdk.cli.data import app
+from tacita_sdk.cli.data import app, sentence_of_cancelling
 from tacita_sdk.cli.import_progress import ImportLine
-from tacita_sdk.cli.importing import lines_of_import, lines_of_preview
+from tacita_sdk.cli.importing import lines_of_import, lines_of_preview, sentence_of_stopping
 from tacita_sdk.cli.reject_file import SourceChanged, write_rejects
 from tacita_sdk.import_steps import ImportProgress
-from tacita_sdk.node_api import ImportReport, Preview, PreviewedLine, RejectedLine
+from tacita_sdk.node_api import ImportCancelled, ImportReport, Preview, PreviewedLine, RejectedLine
 
 REPORT = ImportReport(
     outcome="imported",
@@ -169,3 +169,23 @@ def test_a_log_file_gets_a_line_for_each_phase() -> None:
         line.show(progress)
     line.end()
     assert stream.getvalue() == "sending\nstoring\n"
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        (None, "nothing is imported: the same command sends what is missing"),
+        (ImportProgress("sending", 5, 9), "nothing is imported: the same command sends what is missing"),
+        (ImportProgress("reading", 0, 9), "`tacita data imports` says whether it runs"),
+        (ImportProgress("reading", 5, 9, 1, "3f" * 16), f"`tacita data cancel {'3f' * 16}` ends it"),
+        (ImportProgress("storing", 1, 2, 2, "3f" * 16), f"Stopped waiting for import {'3f' * 16}, which goes on"),
+    ],
+)
+def test_ctrl_c_says_what_becomes_of_the_import(last: ImportProgress | None, says: str) -> None:
+    assert says in sentence_of_stopping(last)
+
+
+def test_a_cancelled_import_says_what_is_left_of_it() -> None:
+    body = ImportCancelled(source="3f" * 16, dataset="phones", dry_run=False)
+    assert "nothing of it is in phones, and the file is not kept" in sentence_of_cancelling(body)
+    assert "would have stored nothing" in sentence_of_cancelling(body.model_copy(update={"dry_run": True}))

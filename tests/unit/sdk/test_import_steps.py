@@ -18,7 +18,13 @@ from tests.unit.sdk.test_node_client import IMPORTED
 
 DATA = b"phone\n+447911123456\n"
 UPLOAD = "ab" * 32
-RUNNING = {"bytes": len(DATA), "bytes_read": len(DATA), "rows": 4, "rows_stored": 2}
+SOURCE = "5e" * 16
+RUNNING = {"source": SOURCE, "bytes": len(DATA), "bytes_read": len(DATA), "rows": 4, "rows_stored": 2}
+
+
+def problem(status: int, code: str, detail: str) -> httpx2.Response:
+    document = {"type": f"urn:tacita:problem:{code}", "title": "x", "status": status, "detail": detail}
+    return httpx2.Response(status, json=document, headers={"content-type": "application/problem+json"})
 
 
 class Uploading:
@@ -27,24 +33,20 @@ class Uploading:
     def __init__(self, *, here: int = 0, forgets: int = 0) -> None:
         self.pieces: list[tuple[str, bytes]] = []
         self.announced: list[object] = []
+        self.orders: list[dict[str, str]] = []
         self.here = here
         self.forgets = forgets
         self.answers = [httpx2.Response(202, json=RUNNING), httpx2.Response(200, json=IMPORTED)]
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("/imports"):
+            self.orders.append(dict(request.url.params))
             return self.answers.pop(0)
         if request.method == "POST":
             self.announced.append(json.loads(request.content))
         elif self.forgets:
             self.forgets, self.here = self.forgets - 1, 0
-            problem = {
-                "type": "urn:tacita:problem:no-such-upload",
-                "title": "x",
-                "status": 404,
-                "detail": "Begin again.",
-            }
-            return httpx2.Response(404, json=problem, headers={"content-type": "application/problem+json"})
+            return problem(404, "no-such-upload", "Begin again.")
         else:
             self.pieces.append((request.url.path, request.content))
             self.here += 1
@@ -83,7 +85,25 @@ def test_what_is_missing_is_sent_and_the_import_waited_for(
     assert node.pieces == [
         (f"/v1/uploads/{UPLOAD}/pieces/1", DATA[10:20]),
     ]
-    assert seen == [ImportProgress("sending", 10, len(DATA)), ImportProgress("storing", 2, 4, 4)]
+    assert seen == [
+        ImportProgress("sending", 10, len(DATA)),
+        ImportProgress("reading", 0, len(DATA)),
+        ImportProgress("storing", 2, 4, 4, SOURCE),
+    ]
+    first, second = node.orders
+    assert (first["wait"], first.get("source")) == ("0.0", None)  # its answer comes at once, and names the import
+    assert (float(second["wait"]) > 0, second["source"]) == (True, SOURCE)
+
+
+@pytest.mark.parametrize("run", [blocking, for_coroutines])
+def test_an_import_that_somebody_cancelled_is_not_begun_anew(
+    file: Path, run: Callable[[Path, Uploading, Callable[[ImportProgress], None]], ImportReport]
+) -> None:
+    node = Uploading()
+    node.answers[1:] = [problem(409, "import-cancelled", "This import was cancelled.")]
+    with pytest.raises(NodeProblem, match="was cancelled") as told:
+        run(file, node, lambda _: None)
+    assert (told.value.code, len(node.orders), len(node.announced)) == ("import-cancelled", 2, 1)
 
 
 @pytest.mark.parametrize("run", [blocking, for_coroutines])

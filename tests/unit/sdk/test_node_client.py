@@ -101,7 +101,7 @@ def test_an_import_sends_what_was_said_and_nothing_else(tmp_path: Path) -> None:
         node.import_csv(
             tmp_path / "people.csv", dataset="p", kind="phone", region="gb", delimiter="semicolon", dry_run=True
         )
-    always = {"kind": "phone", "upload": "ab" * 32, "wait": "1.0", "rejects": "20"}
+    always = {"kind": "phone", "upload": "ab" * 32, "wait": "0.0", "rejects": "20"}
     assert asked == [always, always | {"region": "GB", "delimiter": "semicolon", "dry_run": "true"}]
 
 

@@ -39,6 +39,8 @@ TABLE: Mapping[Route, frozenset[Role]] = {
     ("PUT", "/v1/uploads/{upload}/pieces/{number}"): frozenset({Role.ANALYST}),
     ("POST", "/v1/previews"): frozenset({Role.ANALYST}),
     ("POST", "/v1/datasets/{name}/imports"): frozenset({Role.ANALYST}),
+    ("GET", "/v1/imports"): READING,
+    ("POST", "/v1/imports/{source}/cancel"): frozenset({Role.ANALYST}),
     ("GET", "/v1/datasets/{name}/rejects"): READING,
     ("GET", "/v1/records/{source}/{line}"): READING,
     ("POST", "/v1/datasets/{name}/publish"): frozenset({Role.ADMIN}),

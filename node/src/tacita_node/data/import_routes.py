@@ -1,11 +1,12 @@
 """The local API of imports: a file arrives in pieces, is looked at, and is imported."""
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from tacita_node.access.openapi import problems
+from tacita_node.data.import_jobs import ImportJob
 from tacita_node.data.imports import Imported, ImportOrder, ImportProgress
 from tacita_node.data.preview import PreviewOrder, PreviewRefused, preview
 from tacita_node.data.sources import Delimiter
@@ -16,8 +17,12 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.psi.engine import Task
 from tacita_sdk.node_api import (
     HexDigest,
+    HexId,
+    ImportCancelled,
     ImportReport,
     ImportState,
+    ImportsUnderWay,
+    ImportUnderWay,
     Preview,
     PreviewedLine,
     RejectedLine,
@@ -37,6 +42,14 @@ CSV_TYPES = frozenset({"text/csv", "text/tab-separated-values"})
 PIECE_TYPE = "application/octet-stream"
 
 router = APIRouter(prefix="/v1", tags=["data"])
+
+
+class _HowFar(TypedDict):
+    source: str
+    bytes: int
+    bytes_read: int
+    rows: int
+    rows_stored: int
 
 
 def _body(description: str, *types: str, required: bool) -> dict[str, object]:
@@ -88,25 +101,35 @@ async def import_source(
     delimiter: Annotated[Delimiter | None, Query()] = None,
     upload: Annotated[HexDigest | None, Query()] = None,
     dry_run: Annotated[bool, Query()] = False,
+    source: Annotated[HexId | None, Query(description="of an earlier answer: the import that is waited for")] = None,
     rejects: Annotated[int, Query(ge=0, le=MAX_SHOWN, description="rejected lines to show")] = REJECTS_SHOWN,
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="seconds")] = MAX_WAIT_SECONDS,
 ) -> ImportReport | Response:
-    """Imports one column of a CSV file, all of it or nothing. If it still runs, the same order asks again."""
+    """Imports one column of a CSV file, all of it or nothing. If it still runs, the same order asks again.
+
+    With `source`, from the answer before, an import that was cancelled meanwhile is not begun anew.
+    """
     services = services_of(request)
-    if upload is not None:
-        file = services.datasets.uploads.find(upload)
-        if not file.complete:
-            raise ProblemError(409, "upload-incomplete", f"The next piece of this file is number {file.here}.")
-    elif _media(request) in CSV_TYPES:
-        file = await services.datasets.uploads.whole(await request.body())
-    else:
-        raise ProblemError(415, "csv-needed", "Send the file itself, as text/csv.")
     order = ImportOrder(name, kind, column, region, delimiter, dry_run)
-    done = await services.imports.run(file, order, wait=wait)
+    done = None if source is None else await services.imports.join(source, order, wait=wait)
+    if done is None:
+        done = await services.imports.run(await _file(request, upload), order, wait=wait)
     if isinstance(done, ImportProgress):
-        state = ImportState(bytes=done.bytes, bytes_read=done.bytes_read, rows=done.rows, rows_stored=done.rows_stored)
-        return JSONResponse(state.model_dump(), 202)
+        return JSONResponse(ImportState(**_how_far(done)).model_dump(), 202)
     return _report(order, done, rejects)
+
+
+@router.get("/imports")
+async def imports(request: Request) -> ImportsUnderWay:
+    """The imports that run, or wait for another one to end."""
+    return ImportsUnderWay(imports=tuple(_under_way(job) for job in services_of(request).imports.under_way()))
+
+
+@router.post("/imports/{source}/cancel", responses=problems(404, 409))
+async def cancel(request: Request, source: Annotated[HexId, Path()]) -> ImportCancelled:
+    """Ends an import that has not ended, and answers when nothing of it is left. 409 when it is over already."""
+    order = await services_of(request).imports.cancel(source)
+    return ImportCancelled(source=source, dataset=order.dataset, dry_run=order.dry_run)
 
 
 @router.post("/previews", openapi_extra=_body("The beginning of a file, or all of it.", *CSV_TYPES, required=True))
@@ -143,6 +166,39 @@ async def _previewed(services: NodeServices, beginning: bytes, order: PreviewOrd
             PreviewedLine(line=line.line, text=line.text, canonical=line.canonical, reason=line.reason)
             for line in seen.lines
         ),
+    )
+
+
+async def _file(request: Request, upload: str | None) -> Upload:
+    uploads = services_of(request).datasets.uploads
+    if upload is not None:
+        file = uploads.find(upload)
+        if not file.complete:
+            raise ProblemError(409, "upload-incomplete", f"The next piece of this file is number {file.here}.")
+        return file
+    if _media(request) not in CSV_TYPES:
+        raise ProblemError(415, "csv-needed", "Send the file itself, as text/csv.")
+    return await uploads.whole(await request.body())
+
+
+def _how_far(progress: ImportProgress) -> _HowFar:
+    return {
+        "source": progress.source,
+        "bytes": progress.bytes,
+        "bytes_read": progress.bytes_read,
+        "rows": progress.rows,
+        "rows_stored": progress.rows_stored,
+    }
+
+
+def _under_way(job: ImportJob) -> ImportUnderWay:
+    order, progress = job.order, job.progress
+    return ImportUnderWay(
+        dataset=order.dataset,
+        kind=order.kind.value,
+        dry_run=order.dry_run,
+        state="cancelling" if progress.cancellation.asked else "running" if progress.begun else "waiting",
+        **_how_far(progress),
     )
 
 

@@ -2,41 +2,29 @@
 
 1. Drop what an import left behind that a crash ended (`staging.py`).
 2. Look at the dataset and the file's header. The same file, read in the same way before, is done already.
-3. Read the file line by line (`sources.py`); workers normalise and seal (`sealing.py`); the sealed records go to a
+3. Read the file line by line (`reading.py`); workers normalise and seal (`sealing.py`); the sealed records go to a
    temporary file (`spool.py`). The file is verified to be the one announced. Nothing is in the database yet, so that a
    file that is not well formed, or holds nothing that is valid, ends here.
 4. Write everything as staged, in the order of the database's index, in short transactions.
 5. One short transaction makes it visible: source, records, rejected lines, the dataset's revision, custody event.
 
-A dry run does 1 to 3 and counts what the dataset holds already.
+A dry run does 1 to 3 and counts what the dataset holds already. Until 5 begins an import can be cancelled
+(`cancellation.py`): what was staged is dropped, and a custody event says so.
 """
 
 import asyncio
-import contextlib
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from tacita_node.clock import Clock
 from tacita_node.config import Limits
+from tacita_node.data.cancellation import CancelAsked, Cancellation
 from tacita_node.data.custody import CustodyChain
-from tacita_node.data.sealing import CHUNK_LINES, SealedLines, seal_lines
-from tacita_node.data.sources import (
-    Delimiter,
-    Header,
-    SourceLayout,
-    SourceLine,
-    SourceRefused,
-    header_of,
-    layout_below,
-    read_lines,
-    reads_as,
-)
+from tacita_node.data.reading import SealingOrder, read_into, refusals
+from tacita_node.data.sources import Delimiter, Header, SourceLayout, header_of, layout_below, read_lines, reads_as
 from tacita_node.data.spool import Spool
 from tacita_node.data.staging import ROWS_AT_ONCE, StagedSource, Staging
 from tacita_node.data.tables import DatasetRow, RejectRow, SourceRow
@@ -49,9 +37,6 @@ from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.identifiers.normalise import normaliser_version
 from tacita_protocol.psi.engine import Task
-
-CHUNKS_AHEAD = 8
-"""Chunks of lines that workers have or will have next: enough that none waits, few enough to be no memory."""
 
 
 class Outcome(StrEnum):
@@ -96,16 +81,26 @@ class Imported:
 
 @dataclass
 class ImportProgress:
-    """How far an import is: bytes read of `bytes`, rows normalised, and of these the ones stored."""
+    """How far an import is: bytes read of `bytes`, rows normalised, and of these the ones stored.
+
+    `source` is the id of the source that it will make, `begun` tells that no other import is waited for any more.
+    """
 
     bytes: int
     bytes_read: int = 0
     rows: int = 0
     rows_stored: int = 0
+    begun: bool = False
+    source: str = field(default_factory=lambda: random_hex(16))
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
     def seen(self, count: int) -> None:
         """So many more bytes were read."""
         self.bytes_read += count
+
+    def read(self, count: int) -> None:
+        """So many more rows were normalised."""
+        self.rows += count
 
 
 class Importer:
@@ -139,32 +134,51 @@ class Importer:
     async def run(self, upload: Upload, order: ImportOrder, progress: ImportProgress) -> Imported:
         """Imports one file that has arrived. Raises `ProblemError` when file or dataset do not fit.
 
-        Whatever it raises, nothing has happened.
+        Whatever it raises, nothing has happened. `CancelAsked` is raised when `progress.cancellation` was asked in
+        time, and every trace is gone then: rows, file, and a dataset that it was the first of.
         """
         try:
             with self._uploads.held(upload):
-                async with self._one_at_a_time:
-                    await self._staging.drop_left_behind()
-                    return await self._run(upload, order, progress)
+                return await self._in_turn(upload, order, progress)
+        except CancelAsked:
+            if not order.dry_run:
+                await self._staging.drop_cancelled(progress.source, order.dataset, order.kind)
+            raise
         finally:
             await self._uploads.forget(upload)
+
+    async def has_imported(self, source: str) -> bool:
+        """Whether an import of that id came to its end here, whenever that was."""
+        async with self._database.read() as session:
+            row = await session.get(SourceRow, source)
+        return row is not None and not row.staged
 
     async def drop_left_behind(self) -> None:
         """Drops what an import left behind that a crash ended."""
         async with self._one_at_a_time:
             await self._staging.drop_left_behind()
 
+    async def _in_turn(self, upload: Upload, order: ImportOrder, progress: ImportProgress) -> Imported:
+        with progress.cancellation.interruptible():
+            await self._one_at_a_time.acquire()
+        try:
+            progress.begun = True
+            await self._staging.drop_left_behind()
+            return await self._run(upload, order, progress)
+        finally:
+            self._one_at_a_time.release()
+
     async def _run(self, upload: Upload, order: ImportOrder, progress: ImportProgress) -> Imported:
         await self._check_dataset(order)
-        layout = await self._layout(upload, order)
+        with progress.cancellation.interruptible():
+            layout = await self._layout(upload, order)
         before = await self._imported_before(upload, order, layout)
         if before is not None and not order.dry_run:
             return before
-        source = random_hex(16)
         with await asyncio.to_thread(Spool, self._spool, rejects=self._limits.import_rejects) as spool:
-            await self._read(upload, order, layout, source, spool, progress)
+            await self._read(upload, order, layout, spool, progress)
             staged = StagedSource(
-                source=source,
+                source=progress.source,
                 dataset=order.dataset,
                 kind=order.kind,
                 blob=upload.name,
@@ -176,14 +190,14 @@ class Importer:
                 normaliser=normaliser_version(order.kind),
             )
             if order.dry_run:
-                accepted, outcome = await self._count_new(order.dataset, spool), Outcome.DRY_RUN
+                accepted, outcome = await self._count_new(order.dataset, spool, progress), Outcome.DRY_RUN
             elif spool.rejected == progress.rows:
                 accepted, outcome = 0, Outcome.NOTHING_VALID
             else:
                 accepted, outcome = await self._store(staged, spool, progress), Outcome.IMPORTED
         return Imported(
             outcome,
-            source if outcome == Outcome.IMPORTED else None,
+            progress.source if outcome == Outcome.IMPORTED else None,
             layout,
             progress.rows,
             accepted,
@@ -202,7 +216,7 @@ class Importer:
             raise ProblemError(409, "kind-differs", f"This dataset holds identifiers of another kind: {dataset.kind}.")
 
     async def _layout(self, upload: Upload, order: ImportOrder) -> SourceLayout:
-        with _refusals():
+        with refusals():
             header = await asyncio.to_thread(self._header, upload, order)
             [is_data] = await self._workers.run([Task(reads_as, (order.kind, header.heading, order.region))])
             return layout_below(header, is_data=is_data)
@@ -232,65 +246,38 @@ class Importer:
         return Imported(Outcome.UNCHANGED, row.id, layout, *counts, tuple(rejects))
 
     async def _read(
-        self,
-        upload: Upload,
-        order: ImportOrder,
-        layout: SourceLayout,
-        source: str,
-        spool: Spool,
-        progress: ImportProgress,
+        self, upload: Upload, order: ImportOrder, layout: SourceLayout, spool: Spool, progress: ImportProgress
     ) -> None:
-        """Step 3. Chunks are worked at side by side and taken in order."""
+        """Step 3."""
+        sealing = SealingOrder(self._cipher, order.dataset, order.kind.value, order.region, progress.source)
         lines = read_lines(lambda: self._uploads.read_verified(upload, progress.seen), layout, self._limits)
-        under_way: deque[asyncio.Task[list[SealedLines]]] = deque()
-        arguments = (self._cipher, order.dataset, order.kind.value, order.region, source)
-        try:
-            more = True
-            while more or under_way:
-                chunk = await asyncio.to_thread(_next_lines, lines) if more else []
-                more = bool(chunk)
-                if more:
-                    task = Task(seal_lines, (*arguments, chunk))
-                    under_way.append(asyncio.create_task(self._workers.run([task])))
-                if under_way and (len(under_way) > CHUNKS_AHEAD or not more):
-                    [sealed] = await under_way.popleft()
-                    await asyncio.to_thread(spool.add, sealed)
-                    progress.rows += sealed.records + len(sealed.rejects)
-        finally:
-            for waiting in under_way:
-                waiting.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+        with progress.cancellation.interruptible():
+            await read_into(spool, lines, sealing, self._workers, progress.read)
 
-    async def _count_new(self, dataset: str, spool: Spool) -> int:
+    async def _count_new(self, dataset: str, spool: Spool, progress: ImportProgress) -> int:
         new = 0
         batches = spool.sorted(ROWS_AT_ONCE)
         while records := await asyncio.to_thread(next, batches, None):
+            progress.cancellation.check()
             new += len(records) - await self._staging.held(dataset, records)
         return new
 
     async def _store(self, staged: StagedSource, spool: Spool, progress: ImportProgress) -> int:
         """Steps 4 and 5. When one fails, what was staged is dropped; a crash leaves that to the next import."""
         try:
+            progress.cancellation.check()
             await self._staging.begin(staged)
             batches = spool.sorted(ROWS_AT_ONCE)
             while records := await asyncio.to_thread(next, batches, None):
+                progress.cancellation.check()
                 await self._staging.add_records(staged, records)
                 progress.rows_stored += len(records)
+            progress.cancellation.check()
             await self._staging.add_rejects(staged, spool.rejects)
+            progress.cancellation.begin_last_step()
             return await self._staging.finish(staged)
+        except CancelAsked:
+            raise  # `run` drops it, and says so in the custody chain
         except Exception:  # whatever it was is raised again; meanwhile nobody else stages (`_one_at_a_time`)
             await self._staging.drop_left_behind()
             raise
-
-
-def _next_lines(lines: Iterator[SourceLine]) -> list[tuple[int, str]]:
-    with _refusals():
-        return [(line.number, line.text) for line in islice(lines, CHUNK_LINES)]
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except SourceRefused as refused:
-        raise ProblemError(422, f"source-{refused.code}", str(refused)) from None

@@ -6,7 +6,8 @@ which is as short for a million rows as for one, unstages it, counts up the data
 event. Whoever reads records asks for those of sources that are not staged.
 
 A crash before the last transaction leaves rows that nobody sees. They are dropped, in small transactions too, before
-the next import begins: one import runs at a time, so whatever is staged then has been left behind.
+the next import begins: one import runs at a time, so whatever is staged then has been left behind. What a cancelled
+import staged is dropped likewise, at once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -148,13 +149,26 @@ class Staging:
         async with self._database.read() as session:
             sources = list(await session.scalars(select(SourceRow.id).where(SourceRow.staged)))
         for source in sources:
-            for statement in _dropping(source):
+            for statement in (*_dropping_lines(source), _dropping_source(source)):
                 while await self._changed(statement):
                     pass
         if sources:
-            used = select(SourceRow.dataset)
             async with self._database.write() as session:
-                await session.execute(delete(DatasetRow).where(DatasetRow.revision == 0, DatasetRow.name.not_in(used)))
+                await session.execute(_unused_datasets())
+
+    async def drop_cancelled(self, source: str, dataset: str, kind: Kind) -> None:
+        """Drops what a cancelled import had staged, if anything, and writes the custody event with the last of it.
+
+        A crash in between leaves the rest, and no event: the import then ended with the crash.
+        """
+        for statement in _dropping_lines(source):
+            while await self._changed(statement):
+                pass
+        details: dict[str, JSONValue] = {"dataset": dataset, "source": source, "kind": kind.value}
+        async with self._database.write() as session:
+            await session.execute(_dropping_source(source))
+            await session.execute(_unused_datasets())
+            await self._custody.record("import-cancelled", details, session)
 
     async def _changed(self, statement: Delete) -> bool:
         async with self._database.write() as session:
@@ -162,13 +176,22 @@ class Staging:
             return bool((await connection.execute(statement)).rowcount)
 
 
-def _dropping(source: str) -> Iterator[Delete]:
-    """Each to be repeated until nothing is left: records, then rejects, then the source."""
+def _dropping_lines(source: str) -> Iterator[Delete]:
+    """Each to be repeated until nothing is left: records, then rejects. The source itself comes after them."""
     records = select(RecordRow.id).where(RecordRow.source == source).limit(ROWS_AT_ONCE)
     yield delete(RecordRow).where(RecordRow.id.in_(records))
     lines = select(RejectRow.line).where(RejectRow.source == source).limit(ROWS_AT_ONCE)
     yield delete(RejectRow).where(RejectRow.source == source, RejectRow.line.in_(lines))
-    yield delete(SourceRow).where(SourceRow.id == source)
+
+
+def _dropping_source(source: str) -> Delete:
+    return delete(SourceRow).where(SourceRow.id == source, SourceRow.staged)
+
+
+def _unused_datasets() -> Delete:
+    """Datasets of which the first import did not come to its end."""
+    used = select(SourceRow.dataset)
+    return delete(DatasetRow).where(DatasetRow.revision == 0, DatasetRow.name.not_in(used))
 
 
 def _unless_known(dialect: str) -> Insert:

@@ -1,6 +1,6 @@
 """`tacita data`: import, look at, publish and withdraw what this node holds."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,12 +8,41 @@ from tacita_sdk.cli import importing
 from tacita_sdk.cli.connection import Session, on_node
 from tacita_sdk.cli.wording import identifier, not_well_formed, slug
 
+if TYPE_CHECKING:
+    from tacita_sdk.node_api import ImportCancelled
+
 app = typer.Typer(help="Import, list, publish and withdraw this node's own data.", no_args_is_help=True)
 
 Dataset = Annotated[str, typer.Option("--dataset", help="Name of the own dataset.", callback=slug)]
 
 
 app.command("import", epilog=importing.EXAMPLE)(on_node(importing.import_))
+
+
+@app.command(epilog="Example: tacita data imports")
+@on_node
+def imports(session: Session) -> None:
+    """List the imports that run at the node, or wait there for another one to end."""
+    from tacita_sdk.cli.output import show_rows
+
+    with session.connect() as node:
+        rows = node.imports()
+    columns = ("source", "dataset", "kind", "state", "rows", "rows_stored", "dry_run")
+    show_rows(rows, as_json=session.as_json, columns=columns, empty="No import runs.")
+
+
+@app.command(epilog="Example: tacita data cancel 3f2a…")
+@on_node
+def cancel(
+    session: Session,
+    source: Annotated[str, typer.Argument(help="Id of an import, from `tacita data imports`.", callback=identifier)],
+) -> None:
+    """Cancel an import that has not ended: nothing of it is stored. Exit code 1 when it is over already."""
+    from tacita_sdk.cli.output import show
+
+    with session.connect() as node:
+        body = node.cancel_import(source)
+    show(body, as_json=session.as_json, lines=[sentence_of_cancelling(body)])
 
 
 @app.command("list", epilog="Example: tacita data list")
@@ -127,3 +156,10 @@ def catalogue(session: Session) -> None:
         rows = node.catalogue()
     columns = ("owner", "dataset", "kind", "epoch", "padded_size", "sensitivity")
     show_rows(rows, as_json=session.as_json, columns=columns, empty="No partner shows this node a dataset yet.")
+
+
+def sentence_of_cancelling(body: "ImportCancelled") -> str:
+    """A cancelled import for a person."""
+    if body.dry_run:
+        return f"Import {body.source} is cancelled; as a dry run it would have stored nothing."
+    return f"Import {body.source} is cancelled: nothing of it is in {body.dataset}, and the file is not kept."

@@ -13,11 +13,14 @@ _UNITS = {"sending": "bytes", "reading": "bytes", "storing": "rows"}
 class ImportLine(StatusLine):
     """Give it every progress on the way."""
 
+    last: "ImportProgress | None" = None
+    """The progress that was shown last, None before the first."""
     _began = (0.0, 0, 0)
     """When the phase was first seen, and how much of it, and how many rows, were done then."""
 
     def show(self, progress: "ImportProgress") -> None:
         """Shows how far it is: share, rows a second, and seconds left in this phase."""
+        self.last = progress
         if progress.phase != self._step:
             self._began = (self._clock(), progress.done, progress.rows)
         self._show(progress.phase, self._line(progress))

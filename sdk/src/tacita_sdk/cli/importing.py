@@ -11,6 +11,7 @@ from tacita_sdk.cli.connection import Session
 from tacita_sdk.cli.wording import slug
 
 if TYPE_CHECKING:
+    from tacita_sdk.import_steps import ImportProgress
     from tacita_sdk.node import Node
     from tacita_sdk.node_api import ImportReport, Preview
 
@@ -48,7 +49,8 @@ def import_(
 ) -> None:
     """Import one column of a CSV file: all of it or, on any error, none of it.
 
-    When it is interrupted, run it again: it goes on where it was.
+    Ctrl-C stops waiting; what has begun at the node goes on. The same command goes on where it was, and
+    `tacita data cancel` ends it.
     """
     if with_values and rejects is None:
         raise typer.BadParameter("needs --rejects FILE, the file to write to.", param_hint="--with-values")
@@ -79,6 +81,10 @@ def import_(
                 rejects=SHOWN if rejects is None else ALL,
                 on_progress=line.show,
             )
+        except KeyboardInterrupt:
+            line.end()
+            typer.echo(sentence_of_stopping(line.last), err=True)
+            raise
         finally:
             line.end()
     shown = report.model_copy(update={"rejects_preview": report.rejects_preview[:SHOWN]})
@@ -91,6 +97,23 @@ def import_(
         show(shown, as_json=session.as_json, lines=lines_of_import(shown, written))
     if not report.accepted + report.duplicates:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def sentence_of_stopping(last: "ImportProgress | None") -> str:
+    """What becomes of an import that nobody waits for any more, and what to do; `last` is what was heard of it."""
+    if last is None or last.phase == "sending":
+        return (
+            "Stopped before all of the file was sent, so nothing is imported: the same command sends what is missing."
+        )
+    if last.source is None:
+        return (
+            "Stopped just as the import began: `tacita data imports` says whether it runs at the node, and the same "
+            "command waits for it."
+        )
+    return (
+        f"Stopped waiting for import {last.source}, which goes on at the node: the same command waits for it again, "
+        f"`tacita data cancel {last.source}` ends it, and nothing of it is stored then."
+    )
 
 
 def lines_of_import(report: "ImportReport", written: Path | None = None) -> list[str]:

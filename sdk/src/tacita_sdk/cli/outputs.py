@@ -14,7 +14,9 @@ from tacita_sdk.node_api import (
     Distrusted,
     DoctorReport,
     Hits,
+    ImportCancelled,
     ImportReport,
+    ImportUnderWay,
     MatchSummary,
     NodeStatus,
     PartnerSummary,
@@ -28,6 +30,8 @@ from tacita_sdk.node_api import (
 OUTPUTS: Final[Mapping[str, Any]] = {
     "node status": NodeStatus,
     "data import": ImportReport | Preview,
+    "data imports": tuple[ImportUnderWay, ...],
+    "data cancel": ImportCancelled,
     "data list": tuple[DatasetSummary, ...],
     "data rejects": tuple[RejectedLine, ...],
     "data provenance": Provenance,

@@ -38,8 +38,11 @@ from tacita_sdk.node_api.data import (
 )
 from tacita_sdk.node_api.doctor import DoctorReport, Finding
 from tacita_sdk.node_api.imports import (
+    ImportCancelled,
     ImportReport,
     ImportState,
+    ImportsUnderWay,
+    ImportUnderWay,
     Preview,
     PreviewedLine,
     UploadOrder,
@@ -87,8 +90,11 @@ __all__ = [
     "HexId",
     "HitView",
     "Hits",
+    "ImportCancelled",
     "ImportReport",
     "ImportState",
+    "ImportUnderWay",
+    "ImportsUnderWay",
     "MatchList",
     "MatchOrder",
     "MatchProgress",

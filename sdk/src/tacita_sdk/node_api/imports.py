@@ -58,13 +58,38 @@ class ImportReport(NodeModel):
 class ImportState(NodeModel):
     """An import that still runs: how far it is. The same order, sent again, asks once more.
 
-    `bytes_read` of `bytes` have been read, `rows` normalised, `rows_stored` of them stored.
+    `source` is the id of the source that it will make; with it in the order, an import that is cancelled meanwhile is
+    not begun anew. `bytes_read` of `bytes` have been read, `rows` normalised, `rows_stored` of them stored.
     """
 
+    source: HexId
     bytes: int
     bytes_read: int
     rows: int
     rows_stored: int
+
+
+class ImportUnderWay(ImportState):
+    """One of `GET /v1/imports`. `waiting` for another import to end, `running`, or `cancelling`: being taken back."""
+
+    dataset: Slug
+    kind: Code
+    dry_run: bool
+    state: Literal["waiting", "running", "cancelling"]
+
+
+class ImportsUnderWay(NodeModel):
+    """`GET /v1/imports`, in the order in which they came: no more than may run and wait at once."""
+
+    imports: tuple[ImportUnderWay, ...]
+
+
+class ImportCancelled(NodeModel):
+    """`POST /v1/imports/{source}/cancel`: nothing of this import is there any more."""
+
+    source: HexId
+    dataset: Slug
+    dry_run: bool
 
 
 class PreviewedLine(NodeModel):
