@@ -11,6 +11,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -235,7 +236,9 @@ class AsyncNodeConnection(_Wire):
                 except NodeProblem as error:
                     problem = error
         finally:
-            steps.close()
+            # Cancelled while a thread is at a step, which is not to be waited for: they close when it lets go of them.
+            with suppress(ValueError):
+                steps.close()
 
     async def _once(self, call: Call[Body]) -> Body:
         try:

@@ -1,8 +1,11 @@
 """The client for coroutines: the same calls as the blocking one, and a cancelled one leaves nothing behind."""
 
 import asyncio
+import errno
 import inspect
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -120,3 +123,32 @@ def test_pauses_between_attempts_are_waited_for() -> None:
     with pytest.raises(NodeUnreachable, match=r"http://node\.test"):
         asyncio.run(scene())
     assert len(pauses) == 3
+
+
+async def read_by_another(fifo: Path) -> int:
+    """A descriptor to write to the fifo, once somebody has opened it to read."""
+    while True:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # nobody reads it yet
+                raise
+        await asyncio.sleep(0.01)
+
+
+def test_an_import_that_is_cancelled_while_its_file_is_read_is_cancelled(tmp_path: Path) -> None:
+    """Its steps are taken in a thread, which cannot be stopped: here it waits for bytes that do not come."""
+    os.mkfifo(tmp_path / "phones.csv")
+
+    async def scene() -> None:
+        async with AsyncNode("http://node.test", token="t") as node:
+            importing = asyncio.create_task(node.import_csv(tmp_path / "phones.csv", dataset="p", kind="phone"))
+            writing = await read_by_another(tmp_path / "phones.csv")
+            try:
+                importing.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await importing
+            finally:
+                os.close(writing)
+
+    asyncio.run(scene())
