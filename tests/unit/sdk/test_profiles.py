@@ -1,5 +1,6 @@
 """Profiles: which node and token count, and what is refused about the files that say so."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,16 @@ def test_a_file_that_others_may_change_is_not_followed(tmp_path: Path) -> None:
     BOTH.save(tmp_path)
     (tmp_path / "profiles.json").chmod(0o620)
     with pytest.raises(ProfileRefused, match="chmod 600"):
+        Profiles.load(tmp_path)
+
+
+def test_a_file_of_another_user_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    BOTH.save(tmp_path)
+    if os.geteuid():
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)  # only root can give a file away
+    else:
+        os.chown(tmp_path / "profiles.json", 4711, -1)
+    with pytest.raises(ProfileRefused, match="belongs to somebody else"):
         Profiles.load(tmp_path)
 
 

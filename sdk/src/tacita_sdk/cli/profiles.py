@@ -53,7 +53,10 @@ class Profiles(BaseModel):
         file = home / FILE
         try:
             with file.open("rb") as opened:
-                if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o022:
+                facts = os.fstat(opened.fileno())
+                if facts.st_uid not in (0, os.geteuid()):
+                    raise ProfileRefused(f"{file} says where tokens are sent, and belongs to somebody else: delete it.")
+                if stat.S_IMODE(facts.st_mode) & 0o022:
                     raise ProfileRefused(
                         f"Others may change {file}, which says where tokens are sent: run `chmod 600 {file}`."
                     )
