@@ -12,6 +12,7 @@ The locks end with their connection. Programs that share connections (a pooler b
 """
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -254,6 +255,8 @@ def _host(address: URL) -> str:
 
 
 def _here(address: URL) -> bool:
-    """Whether the connection stays on this machine."""
+    """Whether the connection stays on this machine: libpq also goes where the environment says."""
     host = _host(address)
+    if any(os.environ.get(name) for name in ("PGHOSTADDR", "PGSERVICE", *(() if host else ("PGHOST",)))):
+        return False
     return not host or host.startswith("/") or is_loopback(host)

@@ -171,6 +171,23 @@ def test_a_server_elsewhere_must_prove_who_it_is(url: str, mode: str | None) -> 
     assert parse_url(url).query.get("sslmode") == mode
 
 
+@pytest.mark.parametrize(
+    ("variable", "url", "mode"),
+    [
+        ("PGHOST", "postgresql://me@/x", "verify-full"),
+        ("PGHOSTADDR", "postgresql://me@localhost/x", "verify-full"),
+        ("PGSERVICE", "postgresql://me@/x", "verify-full"),
+        ("PGHOST", "postgresql://me@/x?host=/run/postgresql", None),  # the address goes before it
+        ("PGHOSTADDR", "postgresql://me@localhost/x?sslmode=disable", "disable"),
+    ],
+)
+def test_the_environment_leads_elsewhere_too(
+    url: str, variable: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "db.example")
+    assert parse_url(url).query.get("sslmode") == mode
+
+
 def test_a_server_that_does_not_let_us_in_is_a_sentence(postgresql: PostgresServer) -> None:
     passfile = postgresql.root / "wrong"
     passfile.write_text(f"*:*:*:*:{SECRET}\n")

@@ -32,6 +32,23 @@ def address(url: str) -> URL:
     return place
 
 
+@pytest.mark.parametrize(
+    ("variable", "url", "mode"),
+    [
+        ("PGHOST", "postgresql://me@/x", "verify-full"),
+        ("PGHOSTADDR", "postgresql://me@localhost/x", "verify-full"),
+        ("PGSERVICE", "postgresql://me@/x", "verify-full"),
+        ("PGHOST", "postgresql://me@/x?host=/run/postgresql", None),  # the address goes before it
+        ("PGHOSTADDR", "postgresql://me@localhost/x?sslmode=disable", "disable"),
+    ],
+)
+def test_the_environment_leads_elsewhere_too(
+    url: str, variable: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "db.example")
+    assert address(url).query.get("sslmode") == mode
+
+
 def test_migrations_make_exactly_the_tables(postgresql: PostgresServer) -> None:
     place = address(postgresql.database())
     migrate(place)
