@@ -4,14 +4,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from tacita_protocol.identifiers.kind import Kind
+from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo, Sensitivity
+from tacita_sdk.cli import words
 from tacita_sdk.cli.main import app
+from tacita_sdk.node_api.imports import Delimiter
 
 TACITA = Path(sys.executable).parent / "tacita"
 NOBODY = "http://127.0.0.1:9"
@@ -101,7 +106,9 @@ def test_no_node_is_one_sentence_and_exit_code_3() -> None:
 @pytest.mark.parametrize("command", [("data", "withdraw", "phones"), ("agreements", "revoke", "5e" * 16)])
 def test_what_cannot_be_undone_is_asked_first(command: tuple[str, ...]) -> None:
     """Nobody answers here, so nothing is sent; with --yes it is, to where nobody listens."""
-    assert tacita(*command, TACITA_NODE=NOBODY).returncode == 1
+    asked = tacita(*command, TACITA_NODE=NOBODY)
+    assert asked.returncode == 1
+    assert asked.stderr.endswith("\nNothing was done; `--yes` answers this question beforehand.\n")
     assert tacita(*command, "--yes", TACITA_NODE=NOBODY).returncode == 3
 
 
@@ -122,17 +129,65 @@ def test_a_draft_that_does_not_fit_names_the_fields_and_not_their_values(tmp_pat
     assert "+447911000001" not in done.stderr
 
 
+def test_it_says_its_version() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.output) == (0, f"tacita {version('tacita-sdk')}\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "expected"),
+    [
+        (("match", "run"), "--mode", "intersection, cardinality."),
+        (("match", "run"), "--result-to", "requester, owner, both."),
+        (("match", "run"), "--sensitivity", "ordinary, financial, possible-victim."),
+        (("data", "publish"), "--sensitivity", "ordinary, financial, possible-victim."),
+        (("data", "publish"), "--visible-to", "bank, payment-provider, hotel,"),
+        (("data", "import", __file__), "--kind", "phone, account,"),
+        (("data", "import", __file__), "--delimiter", "comma, semicolon, tab."),
+    ],
+)
+def test_a_word_that_is_none_is_named_by_its_option_and_not_shown(
+    command: tuple[str, ...], option: str, expected: str
+) -> None:
+    wrong = CliRunner().invoke(app, [*command, option, "+447911000001"])
+    assert wrong.exit_code == 2
+    assert f"Invalid value for '{option}': it is one of: {expected}" in wrong.output
+    assert "+447911000001" not in wrong.output
+
+
+def test_the_words_are_those_of_the_protocol() -> None:
+    """The command line repeats them, so that its help need not load the protocol."""
+    assert tuple(Mode) == words.MODES
+    assert tuple(ResultTo) == words.RECEIVERS
+    assert tuple(Sensitivity) == words.SENSITIVITIES
+    assert tuple(PartnerKind) == words.PARTNER_KINDS
+    assert set(words.KINDS) == set(Kind)
+    assert get_args(Delimiter) == words.DELIMITERS
+
+
+def test_the_shell_completes_words_and_profiles(tmp_path: Path) -> None:
+    (tmp_path / "profiles.json").write_text(
+        '{"current": "bank", "profiles": {"bank": {"node": "http://127.0.0.1:8441", "token_file": "/nowhere"}}}'
+    )
+
+    def completed(line: str) -> list[str]:
+        asking = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_TACITA_COMPLETE": "complete_bash"}
+        return tacita(TACITA_HOME=str(tmp_path), **asking).stdout.split()
+
+    assert completed("tacita match run --result-to ") == ["requester", "owner", "both"]
+    assert completed("tacita data list --profile b") == ["bank"]
+
+
+def test_a_report_that_has_no_place_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    order = ("--dataset", "phones", "--kind", "phone", "--rejects", str(tmp_path / "none" / "rejects.csv"))
+    refused = tacita("data", "import", __file__, *order, TACITA_NODE=NOBODY)
+    assert (refused.returncode, f"there is no folder {tmp_path / 'none'}." in refused.stderr) == (2, True)
+
+
 def test_a_malformed_target_of_a_match_is_named_by_its_option() -> None:
     order = ("--dataset", "phones", "--purpose", "p", "--basis", "b", "--case", "c")
     done = tacita("match", "run", "--with", "haven", *order, TACITA_NODE=NOBODY)
     assert (done.returncode, "not well formed: --with (PARTNER/DATASET)\n" in done.stderr) == (2, True)
-
-
-def test_what_does_not_fit_a_publication_is_named_by_its_option_and_not_shown() -> None:
-    order = ("--dataset", "phones", "--sensitivity", "ordinary", "--visible-to", "Every NGO")
-    done = tacita("data", "publish", *order, TACITA_NODE=NOBODY)
-    assert (done.returncode, "not well formed: --visible-to (a kind of partner" in done.stderr) == (2, True)
-    assert "Every NGO" not in done.stderr
 
 
 def test_an_audit_that_cannot_be_verified_is_exit_code_4_and_names_the_step(tmp_path: Path) -> None:

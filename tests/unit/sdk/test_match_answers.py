@@ -47,6 +47,11 @@ def test_it_says_who_learns(role: str, result_to: str, learns: bool, sentence: s
     assert sentence in "\n".join(lines_of(shown))
 
 
+@pytest.mark.parametrize("state", ["denied", "refused"])
+def test_where_nothing_was_compared_nobody_is_said_to_learn(state: str) -> None:
+    assert lines_of(summary(state=state))[1:] == ["  Nothing was compared, so nobody learns anything."]
+
+
 def test_a_number_is_called_rounded_and_its_engine_semi_honest() -> None:
     text = "\n".join(lines_of(summary(mode="cardinality", hits=30)))
     assert "30 in common, a rounded number; there is no list of them." in text

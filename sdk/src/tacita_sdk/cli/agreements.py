@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tacita_sdk.cli.asking import sure
 from tacita_sdk.cli.connection import Session, on_node
 from tacita_sdk.cli.wording import identifier, slug
 
@@ -86,7 +87,9 @@ def propose(
     try:
         order = AgreementDraft.model_validate_json(text)
     except ValidationError as error:
-        fields = ", ".join(".".join(str(part) for part in item["loc"]) or "the file" for item in error.errors())
+        fields = ", ".join(
+            ".".join(str(part) for part in item["loc"]) or "the file, which is no JSON" for item in error.errors()
+        )
         raise typer.BadParameter(f"the draft does not fit; look at: {fields}", param_hint="DRAFT") from error
     with session.connect() as node:
         _show(node.propose_agreement(order), as_json=session.as_json)
@@ -136,8 +139,7 @@ def revoke(
     """Revoke an agreement for good: it covers nothing any more, and the other party is told."""
     from tacita_sdk.cli.output import TO_BE_DELIVERED, show
 
-    if not yes:
-        typer.confirm(f"Revoke the agreement {agreement}? There is no way back.", abort=True, err=True)
+    sure(f"Revoke the agreement {agreement}? There is no way back.", yes=yes)
     with session.connect() as node:
         body = node.revoke_agreement(agreement)
     lines = [f"{agreement} with {body.agreement.peer}: {body.agreement.state}"]

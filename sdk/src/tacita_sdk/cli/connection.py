@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 MAX_TOKEN_BYTES = 4_096
 
+
+def profiles_named(incomplete: str) -> list[str]:
+    """The profiles that begin so, for the shell."""
+    from tacita_sdk.cli.profiles import Profiles, home
+
+    return [name for name in Profiles.load(home(os.environ)).profiles if name.startswith(incomplete)]
+
+
 NodeUrl = Annotated[
     str | None,
     typer.Option("--node", help="Address of the node's local API (or TACITA_NODE, or the profile's).", metavar="URL"),
@@ -32,7 +40,12 @@ TokenFile = Annotated[
 ]
 ProfileName = Annotated[
     str | None,
-    typer.Option("--profile", help="Profile that says node and token (or TACITA_PROFILE).", metavar="NAME"),
+    typer.Option(
+        "--profile",
+        help="Profile that says node and token (or TACITA_PROFILE).",
+        metavar="NAME",
+        autocompletion=profiles_named,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Limit = Annotated[int | None, typer.Option(help="Show at most so many; all of them when not given.", min=1)]

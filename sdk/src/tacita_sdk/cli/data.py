@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tacita_sdk.cli import importing
+from tacita_sdk.cli.asking import sure
 from tacita_sdk.cli.connection import Session, on_node
 from tacita_sdk.cli.wording import identifier, not_well_formed, slug
+from tacita_sdk.cli.words import PARTNER_KINDS, SENSITIVITIES, one_of
 
 if TYPE_CHECKING:
     from tacita_sdk.node_api import ImportCancelled
@@ -107,9 +109,10 @@ def provenance(
 def publish(
     session: Session,
     dataset: Dataset,
-    sensitivity: Annotated[str, typer.Option(help="ordinary, financial or possible-victim.")],
+    sensitivity: Annotated[str, one_of(SENSITIVITIES, "ordinary, financial or possible-victim.")],
     visible_to: Annotated[
-        list[str], typer.Option(help="Kind of partner that may discover it, as bank, hotel, ngo; repeat for several.")
+        list[str],
+        one_of(PARTNER_KINDS, "Kind of partner that may discover it, as bank, hotel, ngo; repeat for several."),
     ],
 ) -> None:
     """Publish the present records as a new epoch. Only a signed card leaves: name, kind, padded size, commitment."""
@@ -138,8 +141,7 @@ def withdraw(
     """Withdraw a dataset: this node answers nothing about it any more. Publishing it again makes a new epoch."""
     from tacita_sdk.cli.output import TO_BE_DELIVERED, show
 
-    if not yes:
-        typer.confirm(f"Withdraw {dataset}, so that no partner can ask about it any more?", abort=True, err=True)
+    sure(f"Withdraw {dataset}, so that no partner can ask about it any more?", yes=yes)
     with session.connect() as node:
         body = node.withdraw(dataset)
     lines = [f"{body.dataset} is withdrawn.", *([] if body.delivered else [TO_BE_DELIVERED])]

@@ -9,6 +9,7 @@ import typer
 
 from tacita_sdk.cli.connection import Session
 from tacita_sdk.cli.wording import slug
+from tacita_sdk.cli.words import DELIMITERS, KINDS, one_of
 
 if TYPE_CHECKING:
     from tacita_sdk.import_steps import ImportProgress
@@ -21,9 +22,7 @@ SHOWN = 20
 ALL = 2**20
 """More rejected lines than a node keeps."""
 
-_Kind = Annotated[
-    str | None, typer.Option(help="phone, account, email, company, domain, handle, wallet or file.", show_default=False)
-]
+_Kind = Annotated[str | None, one_of(KINDS, f"{', '.join(KINDS[:-1])} or {KINDS[-1]}.", show_default=False)]
 
 
 def _slug(text: str | None) -> str | None:
@@ -37,7 +36,7 @@ def import_(
     kind: _Kind = None,
     column: Annotated[str | None, typer.Option(help="Header of the column; needed when there are several.")] = None,
     region: Annotated[str | None, typer.Option(help="Country in which national spellings are read, e.g. GB.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="comma, semicolon or tab; found out when not given.")] = None,
+    delimiter: Annotated[str | None, one_of(DELIMITERS, "comma, semicolon or tab; found out when not given.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Only show how the first lines would be read.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but store; report the same.")] = False,
     rejects: Annotated[
@@ -56,6 +55,8 @@ def import_(
         raise typer.BadParameter("needs --rejects FILE, the file to write to.", param_hint="--with-values")
     if rejects is not None and rejects.exists() and rejects.samefile(file):
         raise typer.BadParameter("is the file to import, which would be written over.", param_hint="--rejects")
+    if rejects is not None and not rejects.parent.is_dir():  # known before anything is stored
+        raise typer.BadParameter(f"there is no folder {rejects.parent}.", param_hint="--rejects")
     if preview:
         with session.connect() as node:
             _preview(session, node, file, kind=kind, column=column, region=region, delimiter=delimiter)

@@ -1,6 +1,7 @@
 """`tacita`: what a person types. Answers go to standard output, everything else to standard error."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -21,6 +22,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tacita {version('tacita-sdk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Find what you and a partner both hold without showing each other the rest, and prove it afterwards."""
+
+
 app.add_typer(node.app, name="node")
 app.add_typer(data.app, name="data")
 app.add_typer(agreements.app, name="agreements")

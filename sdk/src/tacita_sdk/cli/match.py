@@ -9,6 +9,7 @@ import typer
 
 from tacita_sdk.cli.connection import Limit, Session, on_node
 from tacita_sdk.cli.wording import identifier, identifier_or_none, not_well_formed
+from tacita_sdk.cli.words import MODES, RECEIVERS, SENSITIVITIES, one_of
 
 if TYPE_CHECKING:
     from tacita_sdk.node import Match
@@ -26,25 +27,26 @@ MatchId = Annotated[str, typer.Argument(help="Match id.", callback=identifier)]
     epilog="Example: tacita match run --dataset accounts --with harbour-hotels/agencies "
     "--purpose payment-screening --basis gdpr-6-1-f --case 2026-114\n\n"
     "Only how many: the same with --mode cardinality. "
-    "A silent hit, of which the partner alone learns: the same with --result-to owner."
+    "A silent hit, of which the partner alone learns: the same with --result-to owner. "
+    "Purposes and bases: `tacita agreements show AGREEMENT`."
 )
 @on_node
 def run(
     session: Session,
     dataset: Annotated[str, typer.Option(help="Own dataset.")],
     with_: Annotated[str, typer.Option("--with", help="PARTNER/DATASET to match against.")],
-    purpose: Annotated[str, typer.Option(help="Why: a purpose code of the policy.")],
-    basis: Annotated[str, typer.Option(help="Legal basis code of the policy.")],
+    purpose: Annotated[str, typer.Option(help="Why: a purpose that your agreement names.")],
+    basis: Annotated[str, typer.Option(help="By which law: a basis that it names.")],
     case: Annotated[str, typer.Option(help="Your case reference; it leaves only as a keyed digest.")],
     mode: Annotated[
-        str, typer.Option(help="intersection (which ones) or cardinality (only how many, rounded).")
+        str, one_of(MODES, "intersection (which ones) or cardinality (only how many, rounded).")
     ] = "intersection",
     result_to: Annotated[
-        str, typer.Option(help="Who learns: requester (you), owner (a silent hit: the partner alone) or both.")
+        str, one_of(RECEIVERS, "Who learns: requester (you), owner (a silent hit: the partner alone) or both.")
     ] = "requester",
     sensitivity: Annotated[
         str | None,
-        typer.Option(help="ordinary, financial or possible-victim: of the own dataset, unless it was published."),
+        one_of(SENSITIVITIES, "ordinary, financial or possible-victim: of the own dataset, unless it was published."),
     ] = None,
     agreement: Annotated[
         str | None, typer.Option(help="Agreement to rely on; found out when not given.", callback=identifier_or_none)
@@ -181,6 +183,8 @@ def _show(summary: "MatchSummary", *, as_json: bool) -> None:
 
 
 def _who_learns(summary: "MatchSummary") -> str:
+    if summary.state in ("denied", "refused"):
+        return "Nothing was compared, so nobody learns anything."
     what = "which ones are in common" if summary.mode == "intersection" else f"only how many; {SEMI_HONEST}"
     if summary.result_to == "both":
         return f"Both sides learn {what}."

@@ -91,7 +91,8 @@ def _explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, NodeProblem):
         return in_our_words(error), EXIT_REFUSED
     if isinstance(error, OSError):
-        return f"{error.strerror or 'Input or output failed'}: {error.filename or 'no file named'}", EXIT_REFUSED
+        where = "." if error.filename is None else f": {error.filename}"
+        return f"{error.strerror or 'Input or output failed'}{where}", EXIT_REFUSED
     return str(error), EXIT_REFUSED
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tacita_sdk.cli.connection import AsJson, address_of, read_token
+from tacita_sdk.cli.connection import AsJson, address_of, profiles_named, read_token
 
 if TYPE_CHECKING:
     from tacita_sdk.cli.profiles import Profiles
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Name the nodes that you work with, and where their tokens are.", no_args_is_help=True)
 
 ProfileName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the profile.", show_default=False)]
+OneOfThem = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Name of the profile.", show_default=False, autocompletion=profiles_named),
+]
 
 
 @app.command(epilog="Example: tacita profile add bank --node http://127.0.0.1:8441 --token-file ~/bank.token")
@@ -58,7 +62,7 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: tacita profile use bank")
-def use(name: ProfileName, as_json: AsJson = False) -> None:
+def use(name: OneOfThem, as_json: AsJson = False) -> None:
     """Use a profile from now on when none is named."""
     from tacita_sdk.cli.profiles import Profiles, home
 
@@ -71,7 +75,7 @@ def use(name: ProfileName, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog="Example: tacita profile remove bank")
-def remove(name: ProfileName, as_json: AsJson = False) -> None:
+def remove(name: OneOfThem, as_json: AsJson = False) -> None:
     """Remove a profile. Its token file stays, and the token stays good: `tacita-node revoke-token` ends it."""
     from tacita_sdk.cli.profiles import Profiles, home
 
