@@ -28,6 +28,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # as plain as the help of `tacita`
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Run a Tacita broker.\n\nExample: tacita-broker init broker --name 'Harbour federation'",
+    epilog="Exit codes: 0 done · 1 refused or not possible (the sentence says why) · 2 wrong usage · "
+    "70 the broker stopped itself: look at its log before it runs again.",
 )
 log_app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +37,24 @@ log_app = typer.Typer(
     help="The broker's transparency log.\n\nExample: tacita-broker log check broker",
 )
 app.add_typer(log_app, name="log")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from tacita_broker.version import version
+
+        typer.echo(f"tacita-broker {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What the program takes without a command; its help is above."""
+
 
 Directory = Annotated[Path, typer.Argument(help="The broker's directory.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
@@ -245,14 +265,20 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """A broker's error is one sentence on stderr and exit code 1."""
+    """A broker's error is one sentence on stderr and exit code 1, and so is a place where nothing can be written."""
     from tacita_broker.errors import BrokerError
 
     try:
         yield
     except BrokerError as error:
         typer.echo(f"tacita-broker: {error}", err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
+    except OSError as error:
+        if error.filename is None:
+            raise  # none of a file that the operator could look at
+        typer.echo(f"tacita-broker: {error.filename} cannot be used: {error.strerror}", err=True)
+    else:
+        return
+    raise typer.Exit(EXIT_REFUSED)
 
 
 def _show(body: "BaseModel | Sequence[BaseModel]", lines: list[str], as_json: bool) -> None:

@@ -97,8 +97,9 @@ def _listening(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
+        said, _, _ = str(error.strerror).partition(" (")  # without Python's words about the attempt
         raise ConfigurationRefused(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"
+            f"cannot listen on {settings.host} port {settings.port}: {said}; choose another port"
         ) from error
 
 

@@ -5,24 +5,22 @@ Heavy modules are imported where they are used, so that `--help` answers at once
 
 import os
 import resource
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tacita_node.access import cli as access
-from tacita_node.config import DEFAULT_PORT, ENV_PREFIX, NodeDirectory
+from tacita_node.config import DEFAULT_PORT, NodeDirectory
 from tacita_node.doctor import cli as examination
-from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
+from tacita_node.passphrase import PassphraseFile, passphrase_from
+from tacita_node.terminal import UNREACHABLE, AsJson, Directory, content_of, fail, settings_of, tell
 
 if TYPE_CHECKING:
     from tacita_node.config import Settings
     from tacita_node.enrolment import Application
     from tacita_node.identity import Identity
 
-PASSPHRASE_VARIABLE = f"{ENV_PREFIX}PASSPHRASE_FILE"
-MAX_PASSPHRASE_BYTES = 1024
 _OPTIONS = {"partner": "--id", "jurisdictions": "--jurisdiction"}
 """The options whose particulars are called otherwise on the card."""
 DEFECT = 70
@@ -31,23 +29,36 @@ DEFECT = 70
 app = typer.Typer(
     name="tacita-node",
     help="A partner's Tacita node: keeps data here and matches it privately.",
+    epilog="Exit codes: 0 done · 1 refused or not possible (the sentence says why) · 2 wrong usage · "
+    "3 the broker does not answer · 70 the node stopped itself: its log says why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # as plain as the help of `tacita`
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-PassphraseFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--passphrase-file",
-        envvar=PASSPHRASE_VARIABLE,
-        help="File with the passphrase of keys.sealed; keep it off this disk. Asked for when it is not given.",
-    ),
-]
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from tacita_node.version import version
+
+        typer.echo(f"tacita-node {version()}")
+        raise typer.Exit
 
 
-@app.command()
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What the program takes without a command; its help is above."""
+
+
+@app.command(
+    epilog="Example: tacita-node init ./bank --broker https://broker.example --invite CODE --name 'North Bank' "
+    "--kind bank --jurisdiction GB"
+)
 def init(
     directory: Directory,
     broker: Annotated[str, typer.Option(help="The broker's address, https://host[:port].")],
@@ -68,11 +79,7 @@ def init(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a node: check the invitation, generate keys, present them to the broker.
-
-    Example: tacita-node init ./bank --broker https://broker.example --invite CODE --name "North Bank" --kind bank
-    --jurisdiction GB
-    """
+    """Make a node: check the invitation, generate keys, present them to the broker."""
     import asyncio
 
     from pydantic import ValidationError
@@ -101,7 +108,7 @@ def init(
         check_new(database)
     except DatabaseRefused as error:
         fail(str(error))
-    passphrase = _passphrase(passphrase_file, new=True)
+    passphrase = passphrase_from(passphrase_file, new=True)
     try:
         identity = asyncio.run(_enrol(NodeDirectory(directory), application, broker, invite, passphrase))
     except ValidationError as error:
@@ -117,12 +124,9 @@ def init(
     )
 
 
-@app.command()
+@app.command(epilog="Example: tacita-node run ./bank --passphrase-file /run/keys/bank")
 def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
-    """Run the node until it is told to stop (Ctrl-C, SIGTERM). It logs to standard error.
-
-    Example: tacita-node run ./bank --passphrase-file /run/keys/bank
-    """
+    """Run the node until it is told to stop (Ctrl-C, SIGTERM). It logs to standard error."""
     import uvloop
     from sqlalchemy.exc import DBAPIError
 
@@ -135,7 +139,7 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
 
     node = NodeDirectory(directory)
     settings = settings_of(node)
-    passphrase = _passphrase(passphrase_file)
+    passphrase = passphrase_from(passphrase_file)
     try:
         with only_one(node), listening(settings) as listener:
             logs.configure()
@@ -151,19 +155,18 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
         raise typer.Exit(DEFECT)
 
 
-@app.command()
+@app.command(epilog="Example: tacita-node rotate ./bank --passphrase-file /run/keys/bank")
 def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
     """Replace the node's signing and sealing keys; stop the node first. After a failure, run it again: it goes on.
 
     Partners must confirm the new fingerprint; datasets are published, and agreements signed, anew.
-    Example: tacita-node rotate ./bank --passphrase-file /run/keys/bank
     """
     from tacita_node.answers import Rotated
     from tacita_node.run import CannotRun, only_one
 
     node = NodeDirectory(directory)
     settings = settings_of(node)
-    passphrase = _passphrase(passphrase_file)
+    passphrase = passphrase_from(passphrase_file)
     try:
         with only_one(node):
             identity = _rotated(node, settings, passphrase, begin=True)
@@ -180,8 +183,10 @@ def rotate(directory: Directory, passphrase_file: PassphraseFile = None, as_json
     )
 
 
-for command in (access.token, access.tokens, access.revoke_token, examination.doctor):
-    app.command()(command)
+app.command(epilog='Example: tacita-node token ./bank --role analyst --name "desk 3" --out desk-3.token')(access.token)
+app.command(epilog="Example: tacita-node tokens ./bank")(access.tokens)
+app.command(epilog="Example: tacita-node revoke-token ./bank 0f3e491a6b1c22d7")(access.revoke_token)
+app.command(epilog="Example: tacita-node doctor ./bank")(examination.doctor)
 
 
 @app.command(epilog="Example: tacita-node completion bash")
@@ -196,7 +201,7 @@ def completion(
     raise typer.Exit(shell_complete(program, {}, "tacita-node", "_TACITA_NODE_COMPLETE", f"source_{shell}"))
 
 
-@app.command()
+@app.command(epilog="Example: tacita-node trust ./bank trust.policy")
 def trust(
     directory: Directory,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The federation's trust file.", show_default=False)],
@@ -204,7 +209,7 @@ def trust(
 ) -> None:
     """Install the federation's trust file. A running node follows it within seconds.
 
-    Compare its digest over another channel first. Example: tacita-node trust ./bank trust.policy
+    Compare its digest over another channel first.
     """
     from tacita_node.answers import TrustInstalled
     from tacita_node.identity import IdentityBroken, read_public
@@ -213,7 +218,7 @@ def trust(
     node = NodeDirectory(directory)
     try:
         card, broker = read_public(node)
-        policy = install_trust(node.trust, _read(file), broker=broker, own=card)
+        policy = install_trust(node.trust, content_of(file), broker=broker, own=card)
     except (IdentityBroken, TrustRefused) as refused:
         fail(str(refused))
     tell(
@@ -240,7 +245,7 @@ async def _enrol(
     from tacita_node.clock import system_clock
     from tacita_node.enrolment import EnrolmentRefused, enrol
     from tacita_node.identity import IdentityBroken
-    from tacita_sdk.errors import SdkError
+    from tacita_sdk.errors import BrokerUnreachable, SdkError
 
     try:
         verify = trusted(application.broker_ca)
@@ -257,8 +262,12 @@ async def _enrol(
                 clock=system_clock,
                 client=client,
             )
+        except BrokerUnreachable:
+            fail(f"no broker answers at {broker}: compare the address, and run this again", UNREACHABLE)
         except (EnrolmentRefused, IdentityBroken, SdkError) as error:
             fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename or node.root} cannot be used for a node: {error.strerror}")
 
 
 def _rotated(node: NodeDirectory, settings: "Settings", passphrase: bytes, *, begin: bool = False) -> "Identity":
@@ -289,22 +298,3 @@ def _identity(node: NodeDirectory, passphrase: bytes) -> "Identity":
         return load_identity(node, passphrase)
     except IdentityBroken as error:
         fail(str(error))
-
-
-def _passphrase(file: Path | None, *, new: bool = False) -> bytes:
-    if file is not None:
-        passphrase = _read(file).rstrip(b"\r\n")
-    elif sys.stdin.isatty():
-        passphrase = str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new)).encode()
-    else:
-        fail(f"give the passphrase with --passphrase-file or {PASSPHRASE_VARIABLE}")
-    if not passphrase or len(passphrase) > MAX_PASSPHRASE_BYTES:
-        fail(f"a passphrase has 1 to {MAX_PASSPHRASE_BYTES} bytes")
-    return passphrase
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        fail(f"cannot read {file}: {error.strerror}")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 """Exit code when a command could not do its work; typer uses 2 for a wrong command line."""
+UNREACHABLE = 3
+"""Exit code when nothing answers at the broker's address."""
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The node's directory.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -35,12 +37,20 @@ def settings_of(node: NodeDirectory) -> "Settings":
         fail(f"the settings are not acceptable: {where}: {first['msg']}")
 
 
+def content_of(file: Path) -> bytes:
+    """What a file holds; ends the command when it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}")
+
+
 def tell(as_json: bool, facts: "BaseModel", text: str) -> None:
     """Prints the result: for programs, or for people."""
     typer.echo(facts.model_dump_json() if as_json else text)
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, code: int = FAILED) -> NoReturn:
     """Ends the command with a sentence on standard error."""
     typer.echo(f"tacita-node: {message}", err=True)
-    raise typer.Exit(FAILED)
+    raise typer.Exit(code)

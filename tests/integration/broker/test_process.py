@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tacita_broker.cli import app
+from tacita_broker.version import version
 
 COMMAND = [sys.executable, "-m", "tacita_broker.cli"]
 START_SECONDS = 60
@@ -193,6 +194,7 @@ def test_an_address_in_use_is_a_sentence(broker: Process) -> None:
         (("trust", "BROKER", "nowhere"), "cannot be read"),
         (("run", "BROKER", "--passphrase-file", "nowhere"), "passphrase file nowhere"),
         (("init", "BROKER", "--name", "Again"), "passphrase"),
+        (("init", __file__, "--name", "B", "--passphrase-file", __file__), f"{__file__} cannot be used: "),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_1(
@@ -204,6 +206,11 @@ def test_mistakes_are_one_sentence_and_exit_code_1(
     assert result.stderr.startswith("tacita-broker: ")
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_it_says_its_version() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"tacita-broker {version()}\n")
 
 
 @pytest.mark.parametrize("name", ["init", "run", "info", "invite", "partners", "approve", "trust", "log check"])

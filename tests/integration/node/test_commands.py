@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from tacita_node.cli import app
 from tacita_node.clock import system_clock
+from tacita_node.version import version
 from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.tlog.note import CosignatureSigner, NoteSigner
 from tacita_protocol.tlog.trust import federation_policy
@@ -203,7 +204,7 @@ def install_trust(node: Path, broker: ServedBroker) -> None:
         ({"kind": "casino"}, "--kind is one of"),
         ({"jurisdiction": "Britain"}, "not acceptable: --jurisdiction"),
         ({"name": "\u202ebank"}, "not acceptable: --name"),
-        ({"broker": "http://127.0.0.1:1"}, "could not be reached"),
+        ({"broker": "http://127.0.0.1:1"}, "no broker answers at http://127.0.0.1:1: compare the address"),
         ({"broker": "ftp://x"}, "http"),
         ({"broker": "http://broker.example"}, "reached by https"),
         ({"passphrase-file": "/nonexistent"}, "cannot read"),
@@ -213,7 +214,7 @@ def test_init_says_what_is_wrong(
     tmp_path: Path, broker: ServedBroker, passphrase: Path, changed: dict[str, str], said: str
 ) -> None:
     made = in_process(*init_arguments(tmp_path / "node", broker, passphrase, **changed))
-    assert made.exit_code in (1, 2)
+    assert made.exit_code in (1, 2, 3)
     assert isinstance(made.exception, SystemExit)
     assert said in made.stderr
     assert not (tmp_path / "node" / "broker.json").exists()
@@ -222,7 +223,7 @@ def test_init_says_what_is_wrong(
 def test_init_goes_on_with_the_same_keys(tmp_path: Path, broker: ServedBroker, passphrase: Path) -> None:
     node = tmp_path / "node"
     enrolled = len(broker.simulator.enrolled)
-    assert in_process(*init_arguments(node, broker, passphrase, broker="http://127.0.0.1:1")).exit_code == 1
+    assert in_process(*init_arguments(node, broker, passphrase, broker="http://127.0.0.1:1")).exit_code == 3
     card = (node / "card.json").read_bytes()
     other = in_process(*init_arguments(node, broker, passphrase, name="South Bank"))
     assert (other.exit_code, "other particulars" in other.stderr) == (1, True)
@@ -255,8 +256,19 @@ def test_run_says_what_is_wrong(tmp_path: Path, broker: ServedBroker, passphrase
     assert all(isinstance(one.exception, SystemExit) for one in (empty, refused, far, busy, role))
 
 
+def test_a_place_where_no_directory_can_be_is_named(tmp_path: Path, broker: ServedBroker, passphrase: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = in_process(*init_arguments(tmp_path / "file", broker, passphrase))
+    assert (refused.exit_code, f"{tmp_path / 'file'} cannot be used for a node: " in refused.stderr) == (1, True)
+
+
+def test_it_says_its_version() -> None:
+    shown = in_process("--version")
+    assert (shown.exit_code, shown.stdout) == (0, f"tacita-node {version()}\n")
+
+
 @pytest.mark.parametrize("name", ["init", "run", "token", "tokens", "revoke-token", "rotate", "doctor", "trust"])
 def test_help_shows_an_example(name: str) -> None:
     shown = in_process(name, "--help")
     assert shown.exit_code == 0
-    assert "Example: tacita-node" in shown.stdout
+    assert f"Example: tacita-node {name}" in shown.stdout

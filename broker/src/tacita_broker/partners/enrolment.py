@@ -206,7 +206,10 @@ def _hex(text: str) -> str:
 
 
 def _taken() -> ProblemError:
-    return conflict("partner-exists", "This id, or one of these keys, belongs to a partner already.")
+    return conflict(
+        "partner-exists",
+        "This id, or one of these keys, belongs to a partner already: choose another id, in a new directory.",
+    )
 
 
 def _uninvited() -> ProblemError:

@@ -39,7 +39,7 @@ def token(
 
     An analyst imports data, orders matches and reads hits. An approver signs agreements and confirms partners. An admin
     publishes and withdraws data, proposes and revokes agreements, confirms partners. All of them and an auditor read
-    the rest. Example: tacita-node token ./bank --role analyst --name "desk 3" --out desk-3.token
+    the rest.
     """
     from tacita_node.answers import TokenIssued
 
@@ -58,10 +58,7 @@ def token(
 
 
 def tokens(directory: Directory, as_json: AsJson = False) -> None:
-    """List the tokens that were issued and not revoked: id, roles, end and name.
-
-    Example: tacita-node tokens ./bank
-    """
+    """List the tokens that were issued and not revoked: id, roles, end and name."""
     from tacita_node.answers import TokenFacts, TokenList
 
     listed = _with_tokens(directory, lambda tokens: tokens.listed())
@@ -76,10 +73,7 @@ def revoke_token(
     token: Annotated[str, typer.Argument(metavar="ID", help="As in the list of tokens.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """End a token at once, also while the node runs.
-
-    Example: tacita-node revoke-token ./bank 0f3e491a6b1c22d7
-    """
+    """End a token at once, also while the node runs."""
     from tacita_node.answers import TokenRevoked
 
     if not _with_tokens(directory, lambda tokens: tokens.revoke(token)):

@@ -17,7 +17,7 @@ def doctor(directory: Directory, as_json: AsJson = False) -> None:
     """Name what keeps a node from starting or from matching: files, keys, trust file, policy, disk, broker, clock.
 
     For a node that does not run; `tacita doctor` asks one that does. Needs no passphrase. Exit code 1 when something
-    has failed. Example: tacita-node doctor ./bank
+    has failed.
     """
     from tacita_node.identity import IdentityBroken, read_public
     from tacita_node.version import version
