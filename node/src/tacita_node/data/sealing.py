@@ -24,8 +24,8 @@ class SealedLines:
     """Some lines, done.
 
     Attributes:
-        buckets: packed records by the first six bits of their lookup.
-        records: how many records these are.
+        buckets: packed records by the first six bits of their lookup; of lines with one identifier, the first alone.
+        records: how many lines hold an identifier.
         rejects: line and reason of each line that holds no identifier, in order.
     """
 
@@ -46,12 +46,17 @@ class SealedRecord:
 def seal_lines(
     cipher: StorageCipher, dataset: str, kind: str, region: str | None, source: str, lines: Sequence[tuple[int, str]]
 ) -> SealedLines:
-    """Seals (line, text) pairs. Runs in a worker: top-level, and what it takes and gives can be pickled."""
+    """Seals (line, text) pairs. Runs in a worker: top-level, and what it takes and gives can be pickled.
+
+    What these lines repeat is left out. Only the first line of an identifier becomes a record anyway, and a million
+    lines with one switchboard's number would all be in one bucket, which is sorted in memory.
+    """
     chosen = Kind(kind)
     sealer = RecordSealer(cipher, dataset=dataset, kind=chosen)
     normaliser = normaliser_version(chosen)
     buckets: dict[int, bytearray] = {}
     rejects = []
+    known: set[bytes] = set()
     for line, text in lines:
         try:
             canonical = normalise(chosen, text, region)
@@ -59,6 +64,9 @@ def seal_lines(
             rejects.append((line, str(error.reason)))
             continue
         lookup = sealer.lookup(canonical)
+        if lookup in known:
+            continue
+        known.add(lookup)
         sealed = sealer.seal(RecordText(normaliser, canonical, text), source=source, line=line)
         packed = buckets.setdefault(lookup[0] * BUCKETS >> 8, bytearray())
         packed += _HEAD.pack(lookup, line, len(sealed)) + sealed
