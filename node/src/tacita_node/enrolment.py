@@ -7,6 +7,7 @@
 3. `broker.json` is written last. A directory that has it is enrolled.
 """
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,10 +160,19 @@ def _card_body(application: Application, keys: NodeKeys, *, issued: int) -> Part
     )
 
 
+def _quoted(path: str) -> str:
+    """A path as TOML takes it: as it is, or escaped when it holds a quote or what cannot be seen."""
+    if "'" not in path and path.isprintable():
+        return f"'{path}'"
+    return json.dumps(path, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _config(application: Application) -> str:
     # An address without quotes, spaces or control characters: `storage.check_new` has looked at it.
     database = "" if application.database is None else f'database = "{application.database}"\n'
-    authority = "" if application.broker_ca is None else f"broker_ca = '{application.broker_ca.absolute()}'\n"
+    authority = (
+        "" if application.broker_ca is None else f"broker_ca = {_quoted(str(application.broker_ca.absolute()))}\n"
+    )
     workers = "" if application.workers is None else f"workers = {application.workers}\n"
     return f"""# Settings of this node. Each may be overridden by an environment variable TACITA_NODE_<NAME>.
 host = "127.0.0.1"

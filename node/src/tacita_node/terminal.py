@@ -23,6 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 def settings_of(node: NodeDirectory) -> "Settings":
     """The node's settings; ends the command when there are none."""
+    from tomllib import TOMLDecodeError
+
     from pydantic import ValidationError
 
     from tacita_node.config import Settings
@@ -35,6 +37,8 @@ def settings_of(node: NodeDirectory) -> "Settings":
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "config.toml"
         fail(f"the settings are not acceptable: {where}: {first['msg']}")
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        fail(f"{node.config} is not TOML, so correct it: {error}")
 
 
 def content_of(file: Path) -> bytes:

@@ -19,11 +19,13 @@ from typer.testing import CliRunner, Result
 
 from tacita_node.cli import app
 from tacita_node.clock import system_clock
+from tacita_node.config import NodeDirectory, Settings
 from tacita_node.version import version
 from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.tlog.note import CosignatureSigner, NoteSigner
 from tacita_protocol.tlog.trust import federation_policy
 from tests.support.broker_simulator import BrokerSimulator
+from tests.support.tls_proxy import Authority
 
 NODE = [sys.executable, "-c", "from tacita_node.cli import main; main()"]
 PASSPHRASE = "correct horse battery staple"
@@ -208,6 +210,7 @@ def install_trust(node: Path, broker: ServedBroker) -> None:
         ({"broker": "ftp://x"}, "http"),
         ({"broker": "http://broker.example"}, "reached by https"),
         ({"passphrase-file": "/nonexistent"}, "cannot read"),
+        ({"broker-ca": "/nonexistent"}, "/nonexistent"),
     ],
 )
 def test_init_says_what_is_wrong(
@@ -232,6 +235,23 @@ def test_init_goes_on_with_the_same_keys(tmp_path: Path, broker: ServedBroker, p
     again = in_process(*init_arguments(node, broker, passphrase))
     assert (again.exit_code, "already" in again.stderr) == (1, True)
     assert len(broker.simulator.enrolled) == enrolled + 1
+
+
+def test_an_authority_may_lie_anywhere(tmp_path: Path, broker: ServedBroker, passphrase: Path) -> None:
+    node, authority = tmp_path / "node", tmp_path / 'o\'brien "ca"\n\\ é😀.pem'
+    certificate = Authority.new("private").write(authority)
+    made = in_process(*init_arguments(node, broker, passphrase, **{"broker-ca": str(certificate)}))
+    assert made.exit_code == 0, made.stderr
+    assert Settings.load(NodeDirectory(node)).broker_ca == authority
+
+
+@pytest.mark.parametrize("text", [b'port = "8441', b"port = 8441\xff", b"= 1"])
+def test_settings_that_are_not_toml_are_a_sentence(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "config.toml").write_bytes(text)
+    refused = in_process("tokens", tmp_path)
+    assert isinstance(refused.exception, SystemExit)
+    assert (refused.exit_code, "config.toml is not TOML" in refused.stderr) == (1, True)
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_run_says_what_is_wrong(tmp_path: Path, broker: ServedBroker, passphrase: Path) -> None:
