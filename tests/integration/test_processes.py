@@ -127,16 +127,19 @@ def test_a_node_killed_in_the_middle_of_a_cancel_has_all_of_the_import_or_nothin
     with ThreadPoolExecutor() as together, federation.node(BANK) as bank:
         importing = together.submit(imported, federation, file)
         while not importing.done() and not any(one.rows_stored for one in bank.imports()):
-            time.sleep(0.01)
+            time.sleep(0.05)
         cancelling = [together.submit(cancelled, federation, one.source) for one in bank.imports()]
         while any(one.state != "cancelling" for one in bank.imports()):
-            time.sleep(0.01)
+            time.sleep(0.05)
         federation.running[BANK].kill()
         federation.ended(BANK)
         told = [importing.result(), *(one.result() for one in cancelling)]
     federation.start(BANK)
     database = sqlite3.connect(f"file:{federation.root / FOLDERS[BANK] / 'node.db'}?mode=ro", uri=True)
-    until(lambda: database.execute("SELECT count(*) FROM sources WHERE staged").fetchone() == (0,))
+    unfinished = (
+        "SELECT (SELECT count(*) FROM sources WHERE staged) + (SELECT count(*) FROM datasets WHERE NOT revision)"
+    )
+    until(lambda: database.execute(unfinished).fetchone() == (0,))
     kept = database.execute("SELECT count(*) FROM records WHERE dataset = 'killed'").fetchone()[0]
     [named] = database.execute("SELECT count(*) FROM datasets WHERE name = 'killed'").fetchone()
     envelopes = [row[0] for row in database.execute("SELECT envelope FROM custody_events ORDER BY number")]
