@@ -10,6 +10,7 @@ BENCHMARKS: Mapping[str, str] = {
     "path.ecdh.2^16": "bench.path:path_ecdh_2_16",
     "import.phones": "bench.imports:import_phones",
     "memory.node": "bench.memory:memory_node",
+    "hits.page": "bench.hits:hits_page",
     "policy.decide": "bench.policy:policy_decide",
     "log.append": "bench.log:log_append",
     "log.p99": "bench.broker:log_p99",

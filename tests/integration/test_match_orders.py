@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from pydantic import TypeAdapter
 
 from tacita_node.access.roles import Role
 from tacita_node.app import create_app
@@ -16,7 +17,7 @@ from tacita_node.problems import ProblemError
 from tacita_protocol.api import Inbox, InboxEvent, InboxEventType
 from tacita_protocol.identifiers.kind import Kind
 from tacita_sdk.audit_export import AuditExport, AuditRecordDetail, AuditRecords
-from tacita_sdk.node_api import Hits, MatchList, MatchSummary
+from tacita_sdk.node_api import Hits, HitView, MatchList, MatchSummary
 from tests.support.match_federation import IBANS, NGO, Member, Send, loaded_federation, until
 from tests.support.match_steps import hold_engine_frames
 
@@ -116,6 +117,13 @@ async def test_the_local_api_of_matches(tmp_path: Path) -> None:
         rest = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits?after={first.next}")).content)
         assert ((*first.hits, *rest.hits), rest.next) == (hits.hits, None)
         assert (await client.get(f"/v1/matches/{match}/hits?after=x")).status_code == 422
+        beyond = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits?after=999")).content)
+        assert (beyond.hits, beyond.next) == ((), None)
+        blobs = federation.bank.running.blobs  # a node from before hits were kept in parts left them so
+        await blobs.delete("results", f"{match}.parts")
+        await blobs.put("results", match, TypeAdapter(tuple[HitView, ...]).dump_json(hits.hits))
+        older = Hits.model_validate_json((await client.get(f"/v1/matches/{match}/hits?after={first.next}")).content)
+        assert older == rest
         for role in set(Role) - {Role.ANALYST}:
             token = (await federation.bank.running.tokens.issue(role)).secret
             headers = {"authorization": f"Bearer {token}"}

@@ -1,6 +1,7 @@
 """Blobs: whole or not there, encrypted, each in its place."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from tacita_node.blobs import BlobMissing, BlobStore
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.errors import DecryptionFailed
 
+SEALED_BYTES = 1 + 12 + 16
+"""What an encrypted record has more than its plaintext: version, nonce, tag."""
 DATA = b"a source file with +447911123456 in it"
 
 
@@ -99,3 +102,82 @@ def test_a_failed_write_leaves_the_old_blob(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.undo()
     assert asyncio.run(store(tmp_path).get("sources", "one")) == b"old"
     assert [path.name for path in (tmp_path / "blobs" / "sources").iterdir()] == ["one"]
+
+
+PARTS = [b"first", b"", b"the third, with +447911123456 in it"]
+
+
+def test_a_part_is_read_without_the_others(tmp_path: Path) -> None:
+    """All bytes of the other parts are spoilt: whoever opened one of them would fail."""
+
+    async def scene() -> None:
+        blobs = store(tmp_path)
+        file = tmp_path / "blobs" / "results" / "one"
+        for number, part in enumerate(PARTS):
+            await blobs.put_parts("results", "one", iter(PARTS))
+            data = bytearray(file.read_bytes())
+            assert b"447911" not in data
+            size = [len(part) + SEALED_BYTES for part in PARTS]
+            start = sum(size[:number])
+            for at in (*range(start), *range(start + size[number], sum(size))):
+                data[at] ^= 1
+            file.write_bytes(data)
+            assert await blobs.part("results", "one", number) == part
+            for other in {0, 1, 2} - {number}:
+                with pytest.raises(DecryptionFailed):
+                    await blobs.part("results", "one", other)
+        assert await blobs.names("results") == ["one"]
+
+    asyncio.run(scene())
+
+
+def test_a_part_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    async def scene() -> None:
+        blobs = store(tmp_path)
+        await blobs.put_parts("results", "one", iter(PARTS))
+        await blobs.put_parts("results", "none", iter(()))
+        for name, number in (("one", 3), ("one", 2**40), ("one", -1), ("none", 0), ("two", 0)):
+            with pytest.raises(BlobMissing):
+                await blobs.part("results", name, number)
+
+    asyncio.run(scene())
+
+
+def test_parts_cannot_be_exchanged_or_left_out(tmp_path: Path) -> None:
+    async def scene() -> None:
+        blobs = store(tmp_path)
+        await blobs.put_parts("results", "one", [b"aaaa", b"bbbb"])
+        file = tmp_path / "blobs" / "results" / "one"
+        data = file.read_bytes()
+        sealed = len(b"aaaa") + SEALED_BYTES
+        first, second, table = data[:sealed], data[sealed : 2 * sealed], data[2 * sealed :]
+        assert table == b"".join(number.to_bytes(8, "big") for number in (sealed, 2 * sealed, 2))
+        file.write_bytes(second + first + table)
+        for number in (0, 1):
+            with pytest.raises(DecryptionFailed):
+                await blobs.part("results", "one", number)
+        (tmp_path / "blobs" / "results" / "two").write_bytes(data)
+        with pytest.raises(DecryptionFailed):
+            await blobs.part("results", "two", 0)
+        for spoilt in (b"", b"short", first + second, data[:-1], data + b"x", b"\xff" * 64, bytes(8 * 3) + b"\xff" * 8):
+            file.write_bytes(spoilt)
+            with pytest.raises((DecryptionFailed, BlobMissing)):
+                await blobs.part("results", "one", 1)
+
+    asyncio.run(scene())
+
+
+def test_parts_that_fail_on_the_way_leave_the_old_blob(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"new"
+        raise OSError(28, "No space left on device")
+
+    async def scene() -> None:
+        blobs = store(tmp_path)
+        await blobs.put_parts("results", "one", [b"old"])
+        with pytest.raises(OSError, match="No space"):
+            await blobs.put_parts("results", "one", broken())
+        assert await blobs.part("results", "one", 0) == b"old"
+        assert [path.name for path in (tmp_path / "blobs" / "results").iterdir()] == ["one"]
+
+    asyncio.run(scene())

@@ -1,8 +1,8 @@
 """What a match found: kept encrypted, shown only once the match's closing is proven to be in the witnessed log.
 
-A hit is one of this node's own records, led back to the line of the source that it came from. The stored form is a blob
-under the storage key; beside it the number of hits, encrypted too. Neither exists on the side that does not learn. Of a
-match that only counts there is the number, rounded, and an empty list.
+A hit is one of this node's own records, led back to the line of the source that it came from. They are stored in parts
+under the storage key (`hit_parts.py`); beside them the number of hits, encrypted too. Neither exists on the side that
+does not learn. Of a match that only counts there is the number, rounded, and an empty list.
 
 Hits stand as in the files that they came from: records are in the order of a keyed lookup, which tells nobody anything.
 """
@@ -10,19 +10,19 @@ Hits stand as in the files that they came from: records are in the order of a ke
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from tacita_node.blobs import BlobStore
 from tacita_node.data.epochs import EpochSnapshot
 from tacita_node.data.service import DatasetService, HitSource
+from tacita_node.matching.hit_parts import HitParts
 from tacita_node.matching.tables import MatchRow
 from tacita_node.problems import ProblemError
 from tacita_protocol.crypto.storage import StorageCipher
 from tacita_protocol.psi.engine import Found
 from tacita_protocol.statements.obligations import Obligations
+from tacita_protocol.statements.vocabulary import Mode
 from tacita_sdk.node_api import Hits, HitView
 
-NAMESPACE = "results"
 TABLE = "matches.hits"
 NOTICE = (
     "A hit may belong to a victim. Do not close, refuse, confront or contact anyone on this alone: "
@@ -30,14 +30,12 @@ NOTICE = (
 )
 """Shown wherever a hit is."""
 
-_HITS = TypeAdapter(tuple[HitView, ...])
-
 
 class ResultStore:
     """Hits by match id."""
 
     def __init__(self, blobs: BlobStore, cipher: StorageCipher, datasets: DatasetService) -> None:
-        self._blobs = blobs
+        self._parts = HitParts(blobs)
         self._cipher = cipher
         self._datasets = datasets
 
@@ -46,21 +44,21 @@ class ResultStore:
 
         Less than the obligation `suppress_below` is kept as nothing, and a mere number as rounded to `round_to`.
         """
-        hits: tuple[HitView, ...] = ()
+        sources: list[HitSource] = []
         if found.rows is None:
             number = rounded(found.count, obligations.round_to) if found.count >= obligations.suppress_below else 0
         else:
             records = self._datasets.records_hit(snapshot, found.rows)
             shown = records if len(records) >= obligations.suppress_below else records[:0]
             sources = in_file_order(await self._datasets.describe_records(snapshot, shown))
-            hits = tuple(HitView(source=hit.source, line=hit.line, value=hit.value) for hit in sources)
-            number = len(hits)
-        await self._blobs.put(NAMESPACE, match, _HITS.dump_json(hits))
+            number = len(sources)
+        hits = (HitView(source=hit.source, line=hit.line, value=hit.value) for hit in sources)
+        await self._parts.keep(match, hits)
         return self._cipher.encrypt(str(number).encode("ascii"), table=TABLE, row=match)
 
     async def discard(self, match: str) -> None:
         """Destroys what was found: the match did not complete, so nobody may see it."""
-        await self._blobs.delete(NAMESPACE, match)
+        await self._parts.discard(match)
 
     def count(self, row: MatchRow) -> int | None:
         """How many hits were released; None when none were, or not yet."""
@@ -68,19 +66,22 @@ class ResultStore:
             return None
         return int(self._cipher.decrypt(row.hits_sealed, table=TABLE, row=row.match))
 
-    async def released(self, row: MatchRow) -> Hits:
-        """The hits of a match. Raises `ProblemError` 409 when they are not released.
+    async def released(self, row: MatchRow, start: int, limit: int) -> Hits:
+        """At most `limit` hits of a match from position `start` on.
 
-        On a side that learns nothing they never are.
+        Raises `ProblemError` 409 when they are not released. On a side that learns nothing they never are.
         """
         if not row.learns:
             raise ProblemError(409, "not-released", "There are no hits to show: this side of the match learns nothing.")
-        if not row.released or row.hits_sealed is None:
+        number = self.count(row)
+        if number is None:
             raise ProblemError(
                 409, "not-released", "There are no hits to show: the match was not closed in the log with a result."
             )
-        data = await self._blobs.get(NAMESPACE, row.match)
-        return Hits(match=row.match, hits=_HITS.validate_json(data), notice=NOTICE)
+        listed = number if row.mode == Mode.INTERSECTION.value else 0
+        end = min(start + limit, listed)
+        hits = await self._parts.page(row.match, start, end)
+        return Hits(match=row.match, hits=hits, next=str(end) if end < listed else None, notice=NOTICE)
 
 
 def in_file_order(found: Sequence[HitSource]) -> list[HitSource]:

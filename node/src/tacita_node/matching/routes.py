@@ -59,9 +59,7 @@ async def hits(
     after: After = None,
 ) -> Hits:
     """What the match found, page by page, once its closing is proven to be in the log. For analysts only."""
-    found, start = await _matches(request).hits(match), after_position(after)
-    end = start + limit
-    return found.model_copy(update={"hits": found.hits[start:end], "next": str(end) if end < len(found.hits) else None})
+    return await _matches(request).hits(match, after_position(after), limit)
 
 
 @router.get("/v1/audit/export")

@@ -10,7 +10,7 @@ from tacita_node.matching.requester import RequesterJob
 from tacita_node.matching.results import ResultStore
 from tacita_node.matching.tables import MatchRow
 from tacita_node.matching.tested import TestedSet, decide_own
-from tacita_node.pages import MATCHES_A_PAGE
+from tacita_node.pages import HITS_A_PAGE, MATCHES_A_PAGE
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
 from tacita_protocol.api import InboxEvent, InboxEventType
@@ -89,9 +89,9 @@ class MatchService:
         """One match. Raises `ProblemError` 404."""
         return self._summary(await self._row_of(match))
 
-    async def hits(self, match: str) -> Hits:
-        """The released hits of a match. Raises `ProblemError` 404, or 409 when there are none to show."""
-        return await self._results.released(await self._row_of(match))
+    async def hits(self, match: str, start: int = 0, limit: int = HITS_A_PAGE) -> Hits:
+        """A page of the released hits of a match. Raises `ProblemError` 404, or 409 when there are none to show."""
+        return await self._results.released(await self._row_of(match), start, limit)
 
     async def _row_of(self, match: str) -> MatchRow:
         row = await self._journal.find(match)

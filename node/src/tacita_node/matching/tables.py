@@ -11,7 +11,7 @@ class MatchRow(Base):
     """One match. The primary key is what makes a grant good for one use: a second row of its id cannot exist.
 
     Statements are kept as the envelopes that were sent or verified. Nothing here tells what the match found: hits are
-    in the encrypted blob `results/<match>`, and their number is in the encrypted `hits_sealed`.
+    in the encrypted blob `results/<match>.parts`, and their number is in the encrypted `hits_sealed`.
     """
 
     __tablename__ = "matches"
