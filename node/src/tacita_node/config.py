@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         description="PEM file of the authority whose certificate the broker must have; the system's when not given",
     )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="worker processes")
+    worker_idle_seconds: float = Field(
+        default=300.0, gt=0, description="seconds without work after which the worker processes end"
+    )
     limits: Limits = Limits()
 
     @model_validator(mode="after")

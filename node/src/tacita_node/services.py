@@ -125,7 +125,7 @@ async def open_services(
             httpx2.AsyncClient(transport=transport, trust_env=False, verify=trusted(settings.broker_ca))
         )
         if workers is None:
-            pool = WorkerPool(settings.workers)
+            pool = WorkerPool(settings.workers, idle_seconds=settings.worker_idle_seconds)
             stack.callback(pool.close)
             workers = pool
         if decision_point is None:

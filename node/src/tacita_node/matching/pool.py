@@ -29,19 +29,25 @@ class WorkerPool:
 
     Args:
         workers: processes at most; normally the number of cores.
+        idle_seconds: after so long without a task the processes end; the next task starts new ones.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, idle_seconds: float = 300.0) -> None:
         if workers < 1:
             raise ValueError("a pool has at least one worker")
         self.workers = workers
         self._executor: ProcessPoolExecutor | None = None
         self._closed = False
+        self._idle_seconds = idle_seconds
+        self._runs = 0
+        """Calls of `run` that are under way."""
+        self._rest: asyncio.TimerHandle | None = None
 
     async def run(self, tasks: Sequence[Task], done: Callable[[int], None] = unnoticed) -> list[Any]:
         """The tasks' results, in order. What a task raises is raised here; a worker that dies is an `EngineFailure`."""
         executor = self._running()
         loop = asyncio.get_running_loop()
+        self._begin()
         try:
             futures = [loop.run_in_executor(executor, task.function, *task.arguments) for task in tasks]
             for future, task in zip(futures, tasks, strict=True):
@@ -56,16 +62,34 @@ class WorkerPool:
                 self._executor = None  # the next task starts a new pool
             executor.shutdown(wait=False, cancel_futures=True)
             raise EngineFailure("a worker process ended unexpectedly") from error
+        finally:
+            self._runs -= 1
+            if not self._runs and not self._closed:
+                self._rest = loop.call_later(self._idle_seconds, self._end_workers)
 
     def close(self) -> None:
         """Ends the workers without waiting for what they compute. Nothing runs afterwards."""
         self._closed = True
+        if self._rest is not None:
+            self._rest.cancel()
         executor, self._executor = self._executor, None
         if executor is not None:
             workers = list(getattr(executor, "_processes", {}).values())
             executor.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.terminate()
+
+    def _begin(self) -> None:
+        self._runs += 1
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
+    def _end_workers(self) -> None:
+        """Has idle workers end by themselves; one that still computes what nobody waits for ends after it."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
 
     def _running(self) -> ProcessPoolExecutor:
         if self._closed:

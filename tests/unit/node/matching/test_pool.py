@@ -40,6 +40,12 @@ def interrupt_self() -> str:
     return "alive"
 
 
+def wait_for(file: str, begun: str) -> None:
+    Path(begun).touch()
+    while not Path(file).exists():
+        time.sleep(0.01)
+
+
 def die() -> None:
     os._exit(3)
 
@@ -63,6 +69,39 @@ def test_a_worker_that_dies_fails_its_engine_only(pool: WorkerPool) -> None:
         with pytest.raises(EngineFailure):
             await pool.run([Task(die, ())])
         assert await pool.run([Task(square, (3,))]) == [9]
+
+    asyncio.run(use())
+
+
+def test_idle_workers_end_and_the_next_task_starts_others() -> None:
+    async def use() -> None:
+        pool = WorkerPool(1, idle_seconds=0.05)
+        [first] = await pool.run([Task(os.getpid, ())])
+        give_up = time.monotonic() + 60
+        while running(first):
+            assert time.monotonic() < give_up
+            await asyncio.sleep(0.02)
+        [second] = await pool.run([Task(os.getpid, ())])
+        assert second != first
+        pool.close()
+
+    asyncio.run(use())
+
+
+def test_no_worker_ends_while_another_one_computes(tmp_path: Path) -> None:
+    async def use() -> None:
+        pool = WorkerPool(2, idle_seconds=0.001)
+        go, begun = tmp_path / "go", tmp_path / "begun"
+        long = asyncio.create_task(pool.run([Task(wait_for, (str(go), str(begun)))]))
+        # It is with one worker then, so that the other one does all that comes.
+        await asyncio.to_thread(wait_for, str(begun), str(tmp_path / "waited"))
+        workers = set()
+        for _ in range(3):
+            workers |= {*await pool.run([Task(os.getpid, ())])}
+            await asyncio.sleep(0.05)  # far longer than the pool may be idle
+        go.touch()
+        assert (await long, len(workers)) == ([None], 1)
+        pool.close()
 
     asyncio.run(use())
 
