@@ -99,6 +99,9 @@ def run(
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. Prints structured log lines to stderr; ready when GET /healthz answers."""
+    from tacita_broker.footprint import import_without
+
+    import_without("structlog", "rich")  # which is for people at terminals
     from tacita_broker.run import run_broker
 
     changes: dict[str, Any] = {

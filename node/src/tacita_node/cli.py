@@ -5,6 +5,7 @@ Heavy modules are imported where they are used, so that `--help` answers at once
 
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -83,11 +84,12 @@ def init(
     import asyncio
 
     from pydantic import ValidationError
+    from sqlalchemy.exc import DBAPIError
 
     from tacita_node.answers import Applied
     from tacita_node.enrolment import Application, slug
     from tacita_node.postgresql import DatabaseRefused
-    from tacita_node.storage import check_new
+    from tacita_node.storage import check_new, migrate, place_of
     from tacita_protocol.statements.vocabulary import PartnerKind
 
     try:
@@ -115,6 +117,8 @@ def init(
         fields = {str(item["loc"][0]) for item in error.errors(include_input=False)}
         named = ", ".join(sorted(_OPTIONS.get(field, "--" + field.replace("_", "-")) for field in fields))
         fail(f"these particulars are not acceptable: {named}")
+    with suppress(DatabaseRefused, OSError, DBAPIError):  # else `run` does it, and keeps for ever what that takes
+        migrate(place_of(database, NodeDirectory(directory).database))
     tell(
         as_json,
         Applied(partner=identity.partner, fingerprint=identity.fingerprint, witness_vkey=identity.witness.vkey),
@@ -127,6 +131,9 @@ def init(
 @app.command(epilog="Example: tacita-node run ./bank --passphrase-file /run/keys/bank")
 def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
     """Run the node until it is told to stop (Ctrl-C, SIGTERM). It logs to standard error."""
+    from tacita_node.footprint import import_without
+
+    import_without("structlog", "rich")  # which is for people at terminals
     import uvloop
     from sqlalchemy.exc import DBAPIError
 

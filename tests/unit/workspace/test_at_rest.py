@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,23 @@ PROCESSES = [
     ("tacita_node.data.sealing", {"sqlalchemy", "fastapi", "structlog"}),
     ("tacita_node.data.token_pages", {"sqlalchemy", "fastapi", "structlog"}),
 ]
+
+
+SERVERS = ("tacita_broker", "tacita_node")
+
+
+@pytest.mark.parametrize("package", SERVERS)
+def test_a_server_has_not_loaded_what_is_for_terminals(package: str, tmp_path: Path) -> None:
+    """As its command finds no broker or node, it ends where it would begin to serve."""
+    program = (
+        f"import atexit, sys; from {package}.cli import main; sys.argv[1:] = ['run', {str(tmp_path)!r}]; "
+        "atexit.register(lambda: print(*sys.modules)); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    names = set(done.stdout.split())
+    assert f"{package}.run" in names
+    assert names & {"rich", "pygments"} == set()
 
 
 @pytest.mark.parametrize(("entry", "unneeded"), PROCESSES, ids=[entry for entry, _ in PROCESSES])
