@@ -1,23 +1,20 @@
 """The command `tacita-broker`. Heavy modules are imported by the commands that need them."""
 
 import asyncio
-import json
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from tacita_broker.terminal import refusals, row_of, show, show_info
 
+if TYPE_CHECKING:
     from tacita_broker.answers import PartnerRow
 
 T = TypeVar("T")
 
-EXIT_REFUSED = 1
 EXIT_FAILED = 70
 """The broker stopped itself (EX_SOFTWARE): its log must be looked at before it runs again."""
 
@@ -82,10 +79,10 @@ def init(
     from tacita_broker.directory import BrokerDirectory, NewBroker, read_passphrase
 
     new = NewBroker(slug(name), name, host, port, tuple(authority or ()), database)
-    with _refusals():
+    with refusals():
         passphrase = read_passphrase(passphrase_file)
         settings = asyncio.run(BrokerDirectory(directory).create(new, passphrase))
-        _show_info(settings, as_json)
+        show_info(settings, as_json)
 
 
 @app.command(epilog="Example: tacita-broker run broker --passphrase-file pass")
@@ -111,7 +108,7 @@ def run(
         "tls_certificate": tls_certificate,
         "tls_key": tls_key,
     }
-    with _refusals():
+    with refusals():
         reason = run_broker(
             directory, passphrase_file, {name: value for name, value in changes.items() if value is not None}
         )
@@ -125,8 +122,8 @@ def info(directory: Directory, as_json: AsJson = False) -> None:
     """The broker's public facts: id, signing key, log key, origin."""
     from tacita_broker.config import load_settings
 
-    with _refusals():
-        _show_info(load_settings(directory), as_json)
+    with refusals():
+        show_info(load_settings(directory), as_json)
 
 
 @app.command(epilog="Example: tacita-broker invite broker --kind bank")
@@ -149,7 +146,7 @@ def invite(
         return invitation.code, invitation.expires
 
     code, expires = _run(work())
-    _show(Invited(code=code, expires=expires), [code], as_json)
+    show(Invited(code=code, expires=expires), [code], as_json)
 
 
 @app.command(epilog="Example: tacita-broker partners broker --json")
@@ -159,11 +156,11 @@ def partners(directory: Directory, as_json: AsJson = False) -> None:
 
     async def work() -> "list[PartnerRow]":
         async with enrolment(directory) as service:
-            return [_partner(item) for item in await service.listed()]
+            return [row_of(item) for item in await service.listed()]
 
     rows = _run(work())
     lines = [f"{row.partner}  {row.kind}  {row.status}  {row.name}\n  {row.fingerprint}" for row in rows]
-    _show(rows, lines or ["No partner has enrolled."], as_json)
+    show(rows, lines or ["No partner has enrolled."], as_json)
 
 
 @app.command(epilog="Example: tacita-broker approve broker harbour-bank --fingerprint '3f2a 88c1 ...'")
@@ -180,10 +177,10 @@ def approve(
 
     async def work() -> "PartnerRow":
         async with enrolment(directory) as service:
-            return _partner(await service.approve(partner, fingerprint))
+            return row_of(await service.approve(partner, fingerprint))
 
     row = _run(work())
-    _show(row, [f"{row.partner} is approved. Its fingerprint: {row.fingerprint}"], as_json)
+    show(row, [f"{row.partner} is approved. Its fingerprint: {row.fingerprint}"], as_json)
 
 
 @app.command(epilog="Example: tacita-broker revoke broker harbour-bank --reason keys-stolen --passphrase-file pass")
@@ -202,10 +199,10 @@ def revoke(
     from tacita_broker.answers import PartnerRevoked
     from tacita_broker.directory import read_passphrase
 
-    with _refusals():
+    with refusals():
         envelope = asyncio.run(revoke_partner(directory, read_passphrase(passphrase_file), partner, reason))
     body = PartnerRevoked(partner=partner, revocation=envelope)
-    _show(body, [f"{partner} is revoked. The log has the entry; every other partner is told."], as_json)
+    show(body, [f"{partner} is revoked. The log has the entry; every other partner is told."], as_json)
 
 
 @app.command(epilog="Example: tacita-broker trust broker trust.policy")
@@ -221,7 +218,7 @@ def trust(
 
     policy = _run(issue_trust(directory, file, replace=replace))
     body = TrustIssued(digest=policy.digest, witnesses=tuple(sorted(policy.witnesses)))
-    _show(body, [f"Issued. SHA-256 of the file: {policy.digest}"], as_json)
+    show(body, [f"Issued. SHA-256 of the file: {policy.digest}"], as_json)
 
 
 @log_app.command("check", epilog="Example: tacita-broker log check broker")
@@ -241,7 +238,7 @@ def log_check(directory: Directory, as_json: AsJson = False) -> None:
 
     steps = _run(work())
     body = [LogStep(number=step.number, proved=step.proved) for step in steps]
-    _show(body, [f"{step.number}. {step.proved}" for step in steps], as_json)
+    show(body, [f"{step.number}. {step.proved}" for step in steps], as_json)
 
 
 @app.command(epilog="Example: tacita-broker completion bash")
@@ -262,56 +259,8 @@ def main() -> None:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    with _refusals():
+    with refusals():
         return asyncio.run(work)
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """A broker's error is one sentence on stderr and exit code 1, and so is a place where nothing can be written."""
-    from tacita_broker.errors import BrokerError
-
-    try:
-        yield
-    except BrokerError as error:
-        typer.echo(f"tacita-broker: {error}", err=True)
-    except OSError as error:
-        if error.filename is None:
-            raise  # none of a file that the operator could look at
-        typer.echo(f"tacita-broker: {error.filename} cannot be used: {error.strerror}", err=True)
-    else:
-        return
-    raise typer.Exit(EXIT_REFUSED)
-
-
-def _show(body: "BaseModel | Sequence[BaseModel]", lines: list[str], as_json: bool) -> None:
-    if as_json:
-        if isinstance(body, Sequence):
-            typer.echo(json.dumps([row.model_dump(mode="json") for row in body]))
-        else:
-            typer.echo(body.model_dump_json())
-        return
-    for line in lines:
-        typer.echo(line)
-
-
-def _show_info(settings: Any, as_json: bool) -> None:
-    from tacita_broker.answers import BrokerFacts
-
-    body = BrokerFacts(**{name: getattr(settings, name) for name in BrokerFacts.model_fields})
-    _show(body, [f"{name}: {value}" for name, value in body], as_json)
-
-
-def _partner(item: Any) -> "PartnerRow":
-    from tacita_broker.answers import PartnerRow
-
-    return PartnerRow(
-        partner=item.partner,
-        name=item.name,
-        kind=item.kind.value,
-        status=item.status.value,
-        fingerprint=item.fingerprint,
-    )
 
 
 if __name__ == "__main__":

@@ -20,9 +20,13 @@ MAX_TOKEN_BYTES = 4_096
 
 def profiles_named(incomplete: str) -> list[str]:
     """The profiles that begin so, for the shell."""
-    from tacita_sdk.cli.profiles import Profiles, home
+    from tacita_sdk.cli.profiles import ProfileRefused, Profiles, home
 
-    return [name for name in Profiles.load(home(os.environ)).profiles if name.startswith(incomplete)]
+    try:
+        known = Profiles.load(home(os.environ)).profiles
+    except ProfileRefused:  # the command itself says why
+        return []
+    return [name for name in known if name.startswith(incomplete)]
 
 
 NodeUrl = Annotated[
