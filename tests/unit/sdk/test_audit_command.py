@@ -37,6 +37,13 @@ def test_a_kept_checkpoint_of_a_fork_fails(tmp_path: Path, options: list[str]) -
     assert (failed.exception.step, "forked or rewritten" in failed.exception.reason) == (17, True)
 
 
+def test_a_file_that_is_no_export_is_named(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "payments.csv").write_text("a,b\n")
+    failed = CliRunner().invoke(app, ["verify", str(tmp_path / "payments.csv"), *options])
+    assert isinstance(failed.exception, VerificationFailed)
+    assert (failed.exception.step, failed.exception.reason.startswith("payments.csv: ")) == (2, True)
+
+
 @pytest.mark.parametrize("missing", ["--log", "--trust"])
 def test_log_and_trust_file_are_named(options: list[str], missing: str) -> None:
     position = options.index(missing)

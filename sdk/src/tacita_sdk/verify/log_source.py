@@ -58,7 +58,7 @@ class DirectoryLog:
             with (self._directory / path).open("rb") as file:
                 data = file.read(FILE_MAX_BYTES + 1)
         except FileNotFoundError:
-            raise LogUnreadable("a file of the log is missing") from None
+            raise LogUnreadable(_missing(path)) from None
         except OSError as error:
             raise LogUnreadable("a file of the log cannot be read") from error
         _require_bounded(len(data))
@@ -87,7 +87,7 @@ class HttpLog:
         try:
             with self._client.stream("GET", f"{self._prefix}/{path}", follow_redirects=False) as response:
                 if response.status_code == 404:
-                    raise LogUnreadable("a file of the log is missing")
+                    raise LogUnreadable(_missing(path))
                 if response.status_code != 200 or response.headers.get("content-encoding", "identity") != "identity":
                     raise LogUnreadable("the log's address answers with something else")
                 body = bytearray()
@@ -101,6 +101,12 @@ class HttpLog:
     def stored_paths(self) -> Iterator[str]:
         """An address lists nothing."""
         yield from ()
+
+
+def _missing(path: str) -> str:
+    if path == CHECKPOINT_PATH:
+        return "there is no checkpoint: name the folder, or the address, that holds `checkpoint` and `tile/`"
+    return f"{path} is missing"
 
 
 def _require_bounded(length: int) -> None:
