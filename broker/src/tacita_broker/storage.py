@@ -1,15 +1,12 @@
-"""The broker's database: an SQLite file or a PostgreSQL database (`postgresql.py`), and the schema's version.
+"""The broker's database: a file (`sqlite.py`) or on a server (`postgresql.py`), and the schema's version.
 
-There is one writer at a time. On SQLite it takes the lock at BEGIN (`BEGIN IMMEDIATE`): a deferred transaction that
-turns into a writer fails with "locked" under load. One connection writes, and writers of this process queue for it at a
-lock before the pool: one that is cancelled while it opens the connection would leave those that wait in the pool there
-until they time out. Other processes (the commands of an administrator) wait on the database's own lock. Readers have
-their own connections, which cannot write.
+There is one writer at a time. One connection writes, and writers of this process queue for it at a lock before the
+pool: one that is cancelled while it opens the connection would leave those that wait in the pool there until they time
+out. Other processes (the commands of an administrator) wait on the database's own lock. Readers have their own
+connections, which cannot write.
 """
 
 import asyncio
-import contextlib
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,30 +15,24 @@ from typing import ClassVar, Final
 from sqlalchemy import (
     URL,
     BigInteger,
-    Connection,
     Integer,
     MetaData,
     Text,
     column,
-    event,
     inspect,
     make_url,
     select,
     table,
 )
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from tacita_broker import postgresql
+from tacita_broker import postgresql, sqlite
 from tacita_broker.errors import ConfigurationRefused
 
 SCHEMA_HEAD: Final = "0004"
 """The newest revision in `migrations/versions`. Compared by a query, so that a start does not import Alembic."""
-BUSY_MILLISECONDS: Final = 10_000
-"""How long a writer waits for another process's transaction."""
 READERS: Final = 4
 """Connections that read."""
 WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
@@ -68,8 +59,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._address = parsed = parse_url(url)
         if is_sqlite(parsed):
-            self._writer = _engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, connections=1)
-            self._reader = _engine(parsed, begin="BEGIN", query_only=True, connections=READERS)
+            self._writer, self._reader = sqlite.writer(parsed), sqlite.readers(parsed, READERS)
         else:
             self._writer, self._reader = postgresql.writer(parsed), postgresql.readers(parsed, READERS)
         self._writes = asyncio.Lock()
@@ -86,7 +76,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A transaction that sees one state and cannot write."""
-        async with AsyncSession(self._reader, expire_on_commit=False) as session, session.begin():
+        async with AsyncSession(self._reader) as session:  # closing it ends the transaction
             yield session
 
     async def check(self) -> None:
@@ -136,7 +126,7 @@ def parse_url(url: str) -> URL:
         )
     if parsed.database in (None, "", ":memory:"):
         raise ConfigurationRefused("the database must be a file")
-    return parsed.set(drivername="sqlite+aiosqlite")
+    return parsed.set(drivername=sqlite.DRIVER)
 
 
 def is_sqlite(address: URL) -> bool:
@@ -148,49 +138,3 @@ def database_file(url: str) -> Path | None:
     """The file that a database URL names; None when it is not a file."""
     address = parse_url(url)
     return Path(str(address.database)) if is_sqlite(address) else None
-
-
-def _engine(url: URL, *, begin: str, query_only: bool, connections: int) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        connect_args={"factory": _SqliteConnection},
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=30,
-        hide_parameters=True,
-        query_cache_size=256,
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver begins no transaction of its own
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_MILLISECONDS}",
-            "trusted_schema=OFF",
-            f"query_only={'ON' if query_only else 'OFF'}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-class _SqliteConnection(sqlite3.Connection):
-    """A connection whose lock ends with it: when its task was cancelled in the middle of a statement, it is closed.
-
-    SQLite itself keeps a closed connection, with its transaction, as long as a cursor of it is known, and the cancelled
-    task's traceback knows one: what that task still writes, to say how it ended, would wait for its own lock.
-    """
-
-    def close(self) -> None:
-        with contextlib.suppress(sqlite3.OperationalError):  # of a disk that fails; what matters then is that it closes
-            self.rollback()
-        super().close()

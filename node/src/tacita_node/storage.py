@@ -2,11 +2,10 @@
 
 Every table of every feature registers on `Base.metadata`; `migrations/` holds what brings a database to that shape.
 
-- On SQLite, writers open with BEGIN IMMEDIATE on an engine of their own with a single connection: a deferred
-  transaction that turns into a writer late fails with "database is locked" under load, and two writers in one process
-  would only wait for each other. They queue at a lock before the pool: one that is cancelled while it opens the
-  connection would leave those that wait in the pool there until they time out.
-- `synchronous=FULL` and WAL: a commit that returned survives a power cut. For PostgreSQL see `postgresql.py`.
+- Writers have an engine of their own with a single connection: two in one process would only wait for each other. They
+  queue at a lock before the pool: one that is cancelled while it opens the connection would leave those that wait in
+  the pool there until they time out.
+- A commit that returned survives a power cut (`sqlite.py`, `postgresql.py`).
 - `hide_parameters`: an error of the database never shows a value.
 """
 
@@ -19,22 +18,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Engine, Integer, MetaData, Text, column, create_engine, event, inspect, select, table
+from sqlalchemy import BigInteger, Engine, Integer, MetaData, Text, column, inspect, select, table
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from tacita_node import postgresql
+from tacita_node import postgresql, sqlite
 from tacita_node.postgresql import DatabaseRefused
-
-BUSY_TIMEOUT_MS = 10_000
-"""How long a writer waits for another process (the command line issuing a token) before it gives up."""
-
-READER_WAIT_SECONDS = 60.0
-"""How long a read waits for the other reads of this process."""
 
 READERS = 4
 
@@ -84,10 +75,7 @@ class Database:
         if isinstance(place, URL):
             self._writer, self._readers = postgresql.writer(place), postgresql.readers(place, READERS)
         else:
-            self._writer = _engine(place, connections=1)
-            self._readers = _engine(place, connections=READERS)
-            _prepare(self._writer.sync_engine, begin="BEGIN IMMEDIATE", read_only=False)
-            _prepare(self._readers.sync_engine, begin="BEGIN", read_only=True)
+            self._writer, self._readers = sqlite.writer(place), sqlite.readers(place, READERS)
         self._writing = async_sessionmaker(self._writer, expire_on_commit=False)
         self._reading = async_sessionmaker(self._readers, expire_on_commit=False)
         self._writes = asyncio.Lock()
@@ -107,7 +95,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """One consistent view of the database, which cannot write."""
-        async with self._counted(), self._reading() as session, session.begin():
+        async with self._counted(), self._reading() as session:  # closing it ends the transaction
             yield session
 
     async def close(self) -> None:
@@ -159,8 +147,7 @@ def migrate(place: Place) -> None:
     if isinstance(place, Path):
         if _revision_of_file(place) == HEAD:
             return
-        engine = create_engine(URL.create("sqlite", database=str(place)), hide_parameters=True)
-        _prepare(engine, begin="BEGIN IMMEDIATE", read_only=False, foreign_keys=False)
+        engine = sqlite.alone(place)
     else:
         engine = postgresql.alone(place)
         if _revision_on_server(engine, place) == HEAD:
@@ -217,46 +204,3 @@ def _revision_on_server(engine: Engine, address: URL) -> str | None:
     if (revision is None and tables - {_VERSIONS}) or (revision is not None and _OWN not in tables):
         raise DatabaseRefused("the database is not a node's: give the node one of its own")
     return revision
-
-
-def _engine(path: Path, *, connections: int) -> AsyncEngine:
-    return create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"factory": _SqliteConnection},
-        hide_parameters=True,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=READER_WAIT_SECONDS,
-    )
-
-
-class _SqliteConnection(sqlite3.Connection):
-    """A connection whose lock ends with it: when its task was cancelled in the middle of a statement, it is closed.
-
-    SQLite itself keeps a closed connection, with its transaction, as long as a cursor of it is known, and the cancelled
-    task's traceback knows one: what that task still writes, to say how it ended, would wait for its own lock.
-    """
-
-    def close(self) -> None:
-        with contextlib.suppress(sqlite3.OperationalError):  # of a disk that fails; what matters then is that it closes
-            self.rollback()
-        super().close()
-
-
-def _prepare(engine: Engine, *, begin: str, read_only: bool, foreign_keys: bool = True) -> None:
-    def on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN would come late and deferred
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute(f"PRAGMA foreign_keys={int(foreign_keys)}")
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        if read_only:
-            cursor.execute("PRAGMA query_only=ON")
-        cursor.close()
-
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    event.listen(engine, "connect", on_connect)
-    event.listen(engine, "begin", on_begin)
