@@ -12,7 +12,7 @@ from tacita_broker.directory import migrate
 from tacita_broker.log.check import check_log
 from tacita_broker.log.files import LogFiles, read_checkpoint
 from tacita_broker.log.sequencer import Files, Sequencer, Store
-from tacita_broker.log.store import Head, LogStore, WaitingEntry, queue_entry
+from tacita_broker.log.store import Head, LogStore, Waiting, queue_entry
 from tacita_broker.storage import Database
 from tacita_protocol.crypto.randomness import random_hex
 from tacita_protocol.tlog.checkpoint import Checkpoint
@@ -66,11 +66,8 @@ class FaultyStore:
     async def held_head(self, holder: str) -> Head:
         return await self._store.held_head(holder)
 
-    async def waiting(self, limit: int) -> list[WaitingEntry]:
-        return await self._store.waiting(limit)
-
-    async def entries(self, start: int, stop: int) -> list[bytes]:
-        return await self._store.entries(start, stop)
+    async def waiting(self, holder: str, limit: int) -> Waiting:
+        return await self._store.waiting(holder, limit)
 
     async def positions(self) -> int:
         return await self._store.positions()

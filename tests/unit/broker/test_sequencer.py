@@ -10,6 +10,7 @@ import pytest
 
 from tacita_broker.errors import LeaseLost, LogDamaged, LogFailure, LogRolledBack
 from tacita_broker.log.files import LogFiles
+from tacita_broker.log.store import Head
 from tests.support.broker_log import Crash, Fault, LogBench, log_bench
 
 NEW = ["new-1", "new-2", "new-3"]
@@ -116,6 +117,28 @@ def test_a_second_sequencer_makes_the_first_one_stop(tmp_path: Path, template: P
                 await first.step()
             assert await second.step() == 3
             assert await bench.entries() == NEW
+
+    asyncio.run(run())
+
+
+def test_only_entries_that_wait_get_a_position(tmp_path: Path, either: Path | str) -> None:
+    """One that has a position already, and one that is not there, stage nothing of the others either."""
+
+    async def run() -> None:
+        async with log_bench(tmp_path, either) as bench:
+            await bench.queue("old")
+            await (await bench.sequencer()).step()
+            await bench.queue(*NEW)
+            head = await bench.store.take_lease("holder")
+            waiting = await bench.store.waiting("holder", 256)
+            assert waiting.bundle == [b"old"]
+            for wrong in (min(waiting.rows) - 1, max(waiting.rows) + 1):
+                rows = [*waiting.rows, wrong]
+                with pytest.raises(LeaseLost):
+                    await bench.store.stage("holder", head, Head(head.size + len(rows), "note"), rows, [("path", b"")])
+                assert await bench.store.held_head("holder") == head
+                assert await bench.store.waiting("holder", 256) == waiting
+                assert await bench.store.staged() == []
 
     asyncio.run(run())
 

@@ -18,7 +18,7 @@ from typing import Protocol
 from tacita_broker.errors import LogDamaged, LogRolledBack
 from tacita_broker.log.files import read_checkpoint
 from tacita_broker.log.growth import grow
-from tacita_broker.log.store import Head, WaitingEntry
+from tacita_broker.log.store import Head, Waiting
 from tacita_protocol.errors import ProtocolError
 from tacita_protocol.tlog.checkpoint import Checkpoint
 from tacita_protocol.tlog.merkle import EMPTY_ROOT, leaf_hash, tree_root
@@ -31,8 +31,7 @@ class Store(Protocol):
 
     async def take_lease(self, holder: str) -> Head: ...
     async def held_head(self, holder: str) -> Head: ...
-    async def waiting(self, limit: int) -> list[WaitingEntry]: ...
-    async def entries(self, start: int, stop: int) -> list[bytes]: ...
+    async def waiting(self, holder: str, limit: int) -> Waiting: ...
     async def positions(self) -> int: ...
     async def stage(
         self, holder: str, old: Head, new: Head, rows: Sequence[int], files: Sequence[tuple[str, bytes]]
@@ -94,10 +93,11 @@ class Sequencer:
             published = read_checkpoint(note)
             if published.size > stored.size:
                 raise LogRolledBack("the published log is larger than the stored one: was an old database restored?")
-        elif stored.size and not await self._store.staged():
+        staged = await self._store.staged()
+        if note is None and stored.size and not staged:
             raise LogDamaged("the published log is missing")
         # 3. What a crash interrupted is finished.
-        await self._apply(head)
+        await self._apply(head, staged)
         # 4. The right edge of the tree, from which it will grow, has the signed root, and the entries are those leaves.
         if await self._store.positions() != stored.size:
             raise LogDamaged("the database's entries do not fill the log")
@@ -110,23 +110,19 @@ class Sequencer:
         Raises `LeaseLost` as soon as another has taken over, also when nothing waits: it would be in vain to stay.
         """
         old = self.head
-        waiting = await self._store.waiting(self._batch)
-        if not waiting:
-            await self._store.held_head(self._holder)
+        waiting = await self._store.waiting(self._holder, self._batch)
+        if not waiting.entries:
             return 0
-        bundle = await self._store.entries(old.size - old.size % TILE_WIDTH, old.size)
-        entries = [item.entry for item in waiting]
-        growth = await asyncio.to_thread(grow, old.size, self._files.read, bundle, entries)
+        growth = await asyncio.to_thread(grow, old.size, self._files.read, waiting.bundle, waiting.entries)
         text = Checkpoint(self._signer.name, growth.size, growth.root).text()
         new = Head(growth.size, compose(text, [self._signer.sign(text)]).decode())
-        await self._store.stage(self._holder, old, new, [item.row for item in waiting], growth.files)
-        await self._apply(new)
+        await self._store.stage(self._holder, old, new, waiting.rows, growth.files)
+        await self._apply(new, growth.files)
         self._head = new
-        return len(waiting)
+        return len(waiting.entries)
 
-    async def _apply(self, head: Head) -> None:
-        """Steps 2 to 4 for a staged head; repeating any part of it changes nothing."""
-        staged = await self._store.staged()
+    async def _apply(self, head: Head, staged: Sequence[tuple[str, bytes]]) -> None:
+        """Steps 2 to 4 for a staged head and its files; repeating any part of it changes nothing."""
 
         def write() -> None:
             for path, data in staged:

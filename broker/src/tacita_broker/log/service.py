@@ -106,7 +106,7 @@ class LogService:
                 await self.witnessing.resettle()
             if await self.witnessing.advance():
                 self._bell.ring(PINNED)
-            if not integrated:
+            if integrated < self._limits.log_batch_entries:  # then nothing is left, and what comes later rings
                 await listener.heard(self._limits.log_poll_seconds)
         # Entries that come close together share a checkpoint, hence a round of witnesses.
         await asyncio.sleep(self._limits.log_batch_seconds)

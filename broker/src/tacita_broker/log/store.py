@@ -6,14 +6,15 @@ holder of the lease and the head that it starts from, and fails with `LeaseLost`
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Update, delete, func, select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.errors import LeaseLost, LogDamaged
 from tacita_broker.log.tables import HEAD_ROW, LogEntryRow, LogHeadRow, LogStageRow
 from tacita_broker.storage import Database
+from tacita_protocol.tlog.tiles import TILE_WIDTH
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Head:
 
 
 @dataclass(frozen=True)
-class WaitingEntry:
-    """An entry that has no position yet."""
+class Waiting:
+    """Entries that have no position yet, and those of the log's last, incomplete bundle, which they will complete."""
 
-    row: int
-    entry: bytes
+    rows: Sequence[int]
+    """What the database knows the entries by."""
+    entries: Sequence[bytes]
+    bundle: Sequence[bytes]
 
 
 async def queue_entry(
@@ -39,10 +42,8 @@ async def queue_entry(
 
     A second entry with the same reference violates a unique constraint: what was decided once is logged once.
     """
-    session.add(
-        LogEntryRow(reference=reference, entry=entry, excluded=",".join(sorted(excluded)), queued=now, position=None)
-    )
-    await session.flush()
+    values = {"reference": reference, "entry": entry, "excluded": ",".join(sorted(excluded)), "queued": now}
+    await session.execute(insert(LogEntryRow).values(values))
 
 
 class LogStore:
@@ -70,10 +71,7 @@ class LogStore:
     async def held_head(self, holder: str) -> Head:
         """The newest stored checkpoint. Raises `LeaseLost` unless `holder` still has the lease."""
         async with self._database.read() as session:
-            row = await session.get(LogHeadRow, HEAD_ROW)
-            if row is None or row.holder != holder:
-                raise LeaseLost("another broker has taken over the log")
-            return Head(row.size, row.note)
+            return await _held(session, holder)
 
     async def head(self) -> Head:
         """The newest stored checkpoint."""
@@ -83,21 +81,22 @@ class LogStore:
                 raise LogDamaged("the database holds no log")
             return Head(row.size, row.note)
 
-    async def waiting(self, limit: int) -> list[WaitingEntry]:
-        """The entries that wait longest, in the order in which they came."""
+    async def waiting(self, holder: str, limit: int) -> Waiting:
+        """The entries that wait longest, in the order in which they came.
+
+        Raises `LeaseLost` unless `holder` still has the lease, also when none waits.
+        """
         query = select(LogEntryRow.id, LogEntryRow.entry).where(LogEntryRow.position.is_(None))
         async with self._database.read() as session:
-            rows = await session.execute(query.order_by(LogEntryRow.id).limit(limit))
-            return [WaitingEntry(row, entry) for row, entry in rows]
+            head = await _held(session, holder)
+            found = (await session.execute(query.order_by(LogEntryRow.id).limit(limit))).all()
+            bundle = await _entries(session, head.size - head.size % TILE_WIDTH, head.size) if found else []
+        return Waiting([row for row, _ in found], [entry for _, entry in found], bundle)
 
     async def entries(self, start: int, stop: int) -> list[bytes]:
         """Entries with positions in [start, stop). Raises `LogDamaged` when one is missing."""
-        query = select(LogEntryRow.entry).where(LogEntryRow.position >= start, LogEntryRow.position < stop)
         async with self._database.read() as session:
-            entries = list(await session.scalars(query.order_by(LogEntryRow.position)))
-        if len(entries) != stop - start:
-            raise LogDamaged("the database lacks entries of the log")
-        return entries
+            return await _entries(session, start, stop)
 
     async def positions(self) -> int:
         """How many entries have a position."""
@@ -120,15 +119,13 @@ class LogStore:
                 .where(LogHeadRow.holder == holder, LogHeadRow.size == old.size, LogHeadRow.note == old.note)
                 .values(size=new.size, note=new.note)
             )
-            await _one(session, swap)
-            for position, row in enumerate(rows, old.size):
-                place = (
-                    update(LogEntryRow)
-                    .where(LogEntryRow.id == row, LogEntryRow.position.is_(None))
-                    .values(position=position)
-                )
-                await _one(session, place)
-            session.add_all(LogStageRow(path=path, data=data) for path, data in files)
+            places = [{"row": row, "place": place} for place, row in enumerate(rows, old.size)]
+            for statement, changes in ((swap, [{}]), (_PLACE, places)):
+                # By the connection: a session would make of it an update by primary key, without the condition.
+                changed = await (await session.connection()).execute(statement, changes)
+                if changed.rowcount != len(changes):
+                    raise _lost()
+            await session.execute(insert(LogStageRow), [{"path": path, "data": data} for path, data in files])
 
     async def staged(self) -> list[tuple[str, bytes]]:
         """Files of the head that may not be on the disk yet, in the order of their paths."""
@@ -139,14 +136,33 @@ class LogStore:
     async def clear_stage(self, holder: str, head: Head) -> None:
         """Forget the staged files: they and the checkpoint are published."""
         async with self._database.write() as session:
-            row = await session.get(LogHeadRow, HEAD_ROW)
-            if row is None or (row.holder, row.size) != (holder, head.size):
-                raise LeaseLost("another broker has taken over the log")
+            if (await _held(session, holder)).size != head.size:
+                raise _lost()
             await session.execute(delete(LogStageRow))
 
 
-async def _one(session: AsyncSession, statement: Update) -> None:
-    """Execute an update that must change exactly one row."""
-    result = await session.execute(statement)
-    if not isinstance(result, CursorResult) or result.rowcount != 1:
-        raise LeaseLost("another broker has taken over the log")
+_PLACE: Final = (
+    update(LogEntryRow)
+    .where(LogEntryRow.id == bindparam("row"), LogEntryRow.position.is_(None))
+    .values(position=bindparam("place"))
+)
+
+
+async def _held(session: AsyncSession, holder: str) -> Head:
+    """The newest stored checkpoint. Raises `LeaseLost` unless `holder` still has the lease."""
+    row = await session.get(LogHeadRow, HEAD_ROW)
+    if row is None or row.holder != holder:
+        raise _lost()
+    return Head(row.size, row.note)
+
+
+def _lost() -> LeaseLost:
+    return LeaseLost("another broker has taken over the log")
+
+
+async def _entries(session: AsyncSession, start: int, stop: int) -> list[bytes]:
+    query = select(LogEntryRow.entry).where(LogEntryRow.position >= start, LogEntryRow.position < stop)
+    entries = list(await session.scalars(query.order_by(LogEntryRow.position)))
+    if len(entries) != stop - start:
+        raise LogDamaged("the database lacks entries of the log")
+    return entries

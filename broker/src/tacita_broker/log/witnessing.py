@@ -9,8 +9,8 @@ when some match still lacks an independent cosignature.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,6 +39,10 @@ class _Pinned:
     note: str
     pinned: int
     quorum: int | None
+    lines: Mapping[str, str]
+    """The cosignatures that are in, by witness, sorted."""
+    unproved: frozenset[str]
+    """What the entries exclude that it contains and that have no proof yet. No further ones come to it."""
 
 
 class Witnessing:
@@ -55,7 +59,7 @@ class Witnessing:
         self._clock = clock
         self._changing = asyncio.Lock()
         self._newest: _Pinned | None = None
-        """The newest pinned checkpoint, once it was read: only the broker that holds the log pins any."""
+        """The newest pinned checkpoint, as `resettle` read it: only the broker that holds the log changes any."""
         self.trust: TrustPolicy | None = None
         """The federation's trust file; nothing is witnessed, and no match served, before it is issued."""
 
@@ -65,19 +69,19 @@ class Witnessing:
             head = self._head()
             if self.trust is None or head.size == 0:
                 return False
-            pinned = await self._pinned()
-            if pinned is not None and (pinned.size >= head.size or not await self._served(pinned)):
+            pinned = self._newest
+            if pinned is not None and (pinned.size >= head.size or not self._served(pinned)):
                 return False
-            new = _Pinned(head.size, head.note, self._clock(), None)
+            row = LogCheckpointRow(size=head.size, note=head.note, pinned=self._clock())
             async with self._database.write() as session:
-                if await session.get(LogCheckpointRow, head.size) is None:
-                    session.add(LogCheckpointRow(**asdict(new)))
+                session.add(row)
+                new = await _stored(session, row)
             self._newest = new
             return True
 
     async def next_for(self, old: int) -> WitnessNext | None:
         """What a witness whose tree has size `old` should cosign next, with the consistency proof; None: nothing."""
-        pinned = await self._pinned()
+        pinned = self._newest
         if self.trust is None or pinned is None or old >= pinned.size:
             return None
 
@@ -103,15 +107,21 @@ class Witnessing:
             now = self._clock()
             if not now - self._limits.cosignature_age_seconds <= time <= now + self._limits.clock_skew_seconds:
                 raise refused("cosignature-time", "The time of the cosignature is not the present.")
+            if witness in checkpoint.lines:
+                return False
+            cosigned = replace(checkpoint, lines=dict(sorted({**checkpoint.lines, witness: line}.items())))
             added = LogCosignatureRow(size=size, witness=witness, line=line, received=now)
-            return await self._settle(trust, checkpoint, added)
+            return await self._settle(trust, cosigned, added)
 
     async def resettle(self) -> None:
-        """Count the cosignatures of the pinned checkpoint again, after a restart or under a new trust file."""
+        """Read the pinned checkpoint and count its cosignatures: at a start, after a fault, under a new trust file."""
+        newest = select(LogCheckpointRow).order_by(LogCheckpointRow.size.desc()).limit(1)
         async with self._changing:
-            pinned = await self._pinned()
-            if self.trust is not None and pinned is not None:
-                await self._settle(self.trust, pinned)
+            async with self._database.read() as session:
+                row = await session.scalar(newest)
+                self._newest = None if row is None else await _stored(session, row)
+            if self.trust is not None and self._newest is not None:
+                await self._settle(self.trust, self._newest)
 
     async def proof(self, reference: str) -> tuple[bytes, LogProof] | None:
         """The entry with this reference and its proof, or None while it has none."""
@@ -152,76 +162,66 @@ class Witnessing:
     async def _settle(self, trust: TrustPolicy, checkpoint: _Pinned, added: LogCosignatureRow | None = None) -> bool:
         """Keep another cosignature of a checkpoint together with what all of them prove by now, and publish them.
 
-        True when something was proved, or the quorum is there; False also when the witness had cosigned it before.
+        True when something was proved, or the quorum is there.
         """
-        async with self._database.read() as session:
-            lines = await _cosignatures(session, checkpoint.size)
-            unproved = await _unproved(session, checkpoint.size)
-        if added is not None:
-            if added.witness in lines:
-                return False
-            lines = dict(sorted({**lines, added.witness: added.line}.items()))
-        if not lines:
+        if not checkpoint.lines:
             return False
-        quorum = _holds(trust, _cosigned(checkpoint.note, lines, frozenset()), frozenset())
-        proved = [
+        quorum = _holds(trust, _cosigned(checkpoint.note, checkpoint.lines, frozenset()), frozenset())
+        proved = frozenset(
             excluded
-            for excluded in unproved
-            if _holds(trust, _cosigned(checkpoint.note, lines, _names(excluded)), _names(excluded))
-        ]
-        if added is not None or quorum or proved:
-            now = self._clock()
+            for excluded in checkpoint.unproved
+            if _holds(trust, _cosigned(checkpoint.note, checkpoint.lines, _names(excluded)), _names(excluded))
+        )
+        known = checkpoint.quorum or (self._clock() if quorum else None)
+        settled = replace(checkpoint, quorum=known, unproved=checkpoint.unproved - proved)
+        if added is not None or settled != checkpoint:
+            newest = self._newest
             async with self._database.write() as session:
                 if added is not None:
                     session.add(added)
-                await _mark(session, checkpoint.size, proved, quorum=now if quorum else None)
-            if quorum and self._newest is not None and self._newest.size == checkpoint.size:
-                self._newest = replace(self._newest, quorum=self._newest.quorum or now)
-        await asyncio.to_thread(self._files.add_cosignatures, _cosigned(checkpoint.note, lines, frozenset()))
+                await _mark(session, settled, proved)
+                if newest is None or newest.size == settled.size:
+                    newest = settled
+                elif proved:  # and thus perhaps some of its entries
+                    newest = replace(newest, unproved=await _unproved(session, newest.size))
+            self._newest = newest
+        await asyncio.to_thread(self._files.add_cosignatures, _cosigned(checkpoint.note, checkpoint.lines, frozenset()))
         return quorum or bool(proved)
 
-    async def _served(self, pinned: _Pinned) -> bool:
+    def _served(self, pinned: _Pinned) -> bool:
         if pinned.quorum is None:
             return False
-        if self._clock() - pinned.quorum >= self._limits.witness_pin_seconds:
-            return True
-        async with self._database.read() as session:
-            return not await _unproved(session, pinned.size)
-
-    async def _pinned(self) -> _Pinned | None:
-        if self._newest is None:
-            query = select(LogCheckpointRow).order_by(LogCheckpointRow.size.desc()).limit(1)
-            async with self._database.read() as session:
-                row = (await session.execute(query)).scalar_one_or_none()
-            self._newest = None if row is None else _Pinned(row.size, row.note, row.pinned, row.quorum)
-        return self._newest
+        return not pinned.unproved or self._clock() - pinned.quorum >= self._limits.witness_pin_seconds
 
     async def _checkpoint(self, size: int) -> _Pinned | None:
+        if self._newest is not None and self._newest.size == size:
+            return self._newest
         async with self._database.read() as session:
             row = await session.get(LogCheckpointRow, size)
-        return None if row is None else _Pinned(row.size, row.note, row.pinned, row.quorum)
+            return None if row is None else await _stored(session, row)
 
 
-async def _mark(session: AsyncSession, size: int, proved: list[str], *, quorum: int | None) -> None:
-    """Store that the checkpoint of this size proves the entries with these exclusions, and when it got its quorum."""
-    for excluded in proved:
-        await session.execute(
-            update(LogEntryRow)
-            .where(LogEntryRow.position < size, LogEntryRow.proof_size.is_(None), LogEntryRow.excluded == excluded)
-            .values(proof_size=size)
-        )
-    if quorum is not None:
-        await session.execute(
-            update(LogCheckpointRow)
-            .where(LogCheckpointRow.size == size, LogCheckpointRow.quorum.is_(None))
-            .values(quorum=quorum)
-        )
+async def _stored(session: AsyncSession, row: LogCheckpointRow) -> _Pinned:
+    """A checkpoint with what is known of it."""
+    lines = await _cosignatures(session, row.size)
+    return _Pinned(row.size, row.note, row.pinned, row.quorum, lines, await _unproved(session, row.size))
 
 
-async def _unproved(session: AsyncSession, size: int) -> list[str]:
+async def _mark(session: AsyncSession, checkpoint: _Pinned, proved: Collection[str]) -> None:
+    """Store that the checkpoint proves the entries with these exclusions, and when it got its quorum."""
+    contained = (LogEntryRow.position < checkpoint.size, LogEntryRow.proof_size.is_(None))
+    if proved:
+        own = LogEntryRow.excluded.in_(sorted(proved))
+        await session.execute(update(LogEntryRow).where(*contained, own).values(proof_size=checkpoint.size))
+    if checkpoint.quorum is not None:
+        row = (LogCheckpointRow.size == checkpoint.size, LogCheckpointRow.quorum.is_(None))
+        await session.execute(update(LogCheckpointRow).where(*row).values(quorum=checkpoint.quorum))
+
+
+async def _unproved(session: AsyncSession, size: int) -> frozenset[str]:
     """The distinct exclusions of entries below `size` that have no proof yet."""
     query = select(LogEntryRow.excluded).where(LogEntryRow.position < size, LogEntryRow.proof_size.is_(None))
-    return list(await session.scalars(query.distinct()))
+    return frozenset(await session.scalars(query.distinct()))
 
 
 async def _cosignatures(session: AsyncSession, size: int) -> dict[str, str]:
@@ -233,7 +233,7 @@ def _names(excluded: str) -> frozenset[str]:
     return frozenset(excluded.split(",")) if excluded else frozenset()
 
 
-def _cosigned(note: str, lines: dict[str, str], excluded: frozenset[str]) -> bytes:
+def _cosigned(note: str, lines: Mapping[str, str], excluded: frozenset[str]) -> bytes:
     """The log's note with cosignatures: those that count first, because a note carries a limited number."""
     text, signed = split_note(note.encode())
     ordered = [line for name, line in lines.items() if name not in excluded]
