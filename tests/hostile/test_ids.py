@@ -13,6 +13,7 @@ import pytest
 from tacita_protocol.api import AgreementBody, Inbox, MatchState, StatementBody, TokenRequest, TokenScope, parse_body
 from tacita_protocol.crypto.bearer import issue_token
 from tacita_protocol.crypto.encoding import b64u, from_b64u
+from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.statements.statement import Part, sign_statement
 from tacita_protocol.statements.vocabulary import PartnerKind, Role
 from tests.support.app_routes import AppRoute, routes_of
@@ -217,7 +218,8 @@ def issued(**changes: object) -> Token:
     """A token that the broker itself could have issued to the bank, but for these claims."""
 
     async def token(scene: Scene) -> str:
-        claims = {"partner": scene.match.requester.name, "scope": TokenScope.INBOX.value, "match": None}
+        bank = scene.match.requester
+        claims = {"partner": bank.name, "key": bank.key.verify_key.text, "scope": TokenScope.INBOX.value, "match": None}
         expires = scene.harness.clock() + 600
         key = scene.harness.services.bearer_key.at(scene.harness.clock())
         return issue_token(key, {**claims, **changes}, expires=expires)  # type: ignore[dict-item]  # a table
@@ -254,6 +256,7 @@ TOKENS: dict[str, Token] = {
     "a token of another scope": issued(scope="witness"),
     "a token of a partner who is not approved": issued(partner="third-bank"),
     "a token of nobody": issued(partner="nobody"),
+    "a token of a key that is no longer the partner's": issued(key=SigningKey.generate().verify_key.text),
     "a token without a partner": issued(partner=None),
     "a token for inbox and match": issued(match="ab" * 16),
 }

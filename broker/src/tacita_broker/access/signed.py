@@ -1,5 +1,6 @@
 """Requests signed per RFC 9421 by a partner's approved key."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from re import ASCII
 from re import compile as pattern
@@ -37,14 +38,12 @@ async def signed_call(request: Request) -> SignedCall:
     """
     services = services_of(request)
     body = await _signed_body(request, services)
-    known = await services.partners.find(claimed_keyid(request))
-    # An unknown partner's signature is checked under a key that nobody holds: the same work, the same answer.
-    key = services.nobody if known is None else known.key
-    verified = verify(request, body, key=key, now=services.clock())
-    if known is None:
-        raise RuntimeError("a signature of a key that nobody holds verified")
-    services.rates.signed.check(known.partner)  # before anything is written
+    signer, verified = await _signer(request, body, services)
+    services.rates.signed.check(signer.partner)  # before anything is written
     async with services.database.write() as session:
+        known = await services.partners.find_in(session, signer.partner)
+        if known is None or known.key != signer.key:
+            raise _not_signed()
         await use_nonce(session, verified)
     mark_verified(request, body)
     belongs_to(exchange_of(request), known.partner, services.rates, services.rates.signed)
@@ -72,7 +71,29 @@ def verify(request: Request, body: bytes, *, key: VerifyKey, now: int) -> Verifi
             raise ProblemError(
                 401, "signature-time", "The signature is not valid at this time; compare the clocks."
             ) from None
-        raise ProblemError(401, "signature", "The request is not signed by a partner's key.") from None
+        raise _not_signed() from None
+
+
+async def _signer(request: Request, body: bytes, services: Services) -> tuple[KnownPartner, VerifiedRequest]:
+    """The partner that the request names, under whose key it is signed: the key known from before, or else the newest.
+
+    An unknown partner's signature is checked under a key that nobody holds: the same work, the same answer.
+    """
+    named = claimed_keyid(request)
+    known = services.partners.remembered(named)
+    with suppress(ProblemError):
+        verified = verify(request, body, key=services.nobody if known is None else known.key, now=services.clock())
+        if known is not None:
+            return known, verified
+    known = await services.partners.find(named)
+    verified = verify(request, body, key=services.nobody if known is None else known.key, now=services.clock())
+    if known is None:
+        raise RuntimeError("a signature of a key that nobody holds verified")
+    return known, verified
+
+
+def _not_signed() -> ProblemError:
+    return ProblemError(401, "signature", "The request is not signed by a partner's key.")
 
 
 def claimed_keyid(request: Request) -> str:

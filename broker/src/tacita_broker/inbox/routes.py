@@ -24,10 +24,9 @@ async def inbox(
 ) -> Response:
     """Events after number `after`, or an empty list after `wait` seconds."""
     services = services_of(request)
-    holder = await bearer(request, TokenScope.INBOX)
+    holder = bearer(request, TokenScope.INBOX)
     with services.places.take(holder.partner, services.settings.long_polls_per_partner) as free:
         if not free:
             raise too_many("too-many-waiting", "Too many requests of this partner wait at once.")
-        news = await services.inbox.read(holder.partner, after, wait)
-    await bearer(request, TokenScope.INBOX)
+        news = await services.inbox.read(holder, after, wait)
     return json_answer(news)

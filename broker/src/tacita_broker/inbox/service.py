@@ -3,6 +3,7 @@
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tacita_broker.access.holder import Holder, require_holder
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
 from tacita_broker.inbox.tables import InboxRow
@@ -42,16 +43,17 @@ class InboxService:
         """Wake those who wait for news of these partners."""
         self._bell.ring(*(_key(partner) for partner in partners))
 
-    async def read(self, partner: str, after: int, wait: float) -> Inbox:
-        """Events after number `after`; empty when none comes within `wait` seconds."""
-        query = select(InboxRow).where(InboxRow.partner == partner, InboxRow.seq > after)
+    async def read(self, holder: Holder, after: int, wait: float) -> Inbox:
+        """Events after number `after`; empty when none comes within `wait` seconds. Raises a 401 problem."""
+        query = select(InboxRow).where(InboxRow.partner == holder.partner, InboxRow.seq > after)
         query = query.order_by(InboxRow.seq).limit(self._limits.inbox_page)
 
         async def look() -> list[InboxRow] | None:
             async with self._database.read() as session:
+                await require_holder(session, holder)
                 return list(await session.scalars(query)) or None
 
-        rows = await first_news(self._bell, self._limits, look, wait, _key(partner)) or []
+        rows = await first_news(self._bell, self._limits, look, wait, _key(holder.partner)) or []
         events = tuple(
             InboxEvent(seq=row.seq, type=InboxEventType(row.type), match=row.match, agreement=row.agreement)
             for row in rows

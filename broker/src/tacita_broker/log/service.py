@@ -21,8 +21,8 @@ from tacita_broker.storage import Database
 from tacita_protocol.api import LoggedCard
 from tacita_protocol.crypto.encoding import b64u
 from tacita_protocol.crypto.randomness import random_hex
-from tacita_protocol.tlog.entry import LoggedEntry
 from tacita_protocol.tlog.note import NoteSigner
+from tacita_protocol.tlog.proof import LogProof
 from tacita_protocol.tlog.trust import TrustPolicy
 
 QUEUED = "log-queued"
@@ -128,18 +128,14 @@ class LogService:
             if await self.witnessing.advance():
                 self._bell.ring(PINNED)
 
-    async def logged_entry(self, reference: str, disclosures: tuple[str, ...]) -> LoggedEntry | None:
-        """A match entry with its proof, None while a quorum is missing."""
-        proved = await self.witnessing.proof(reference)
-        if proved is None:
-            return None
-        entry, proof = proved
-        return LoggedEntry(entry=b64u(entry), disclosures=disclosures, proof=proof.encode())
+    async def proved(self, reference: str) -> tuple[bytes, LogProof] | None:
+        """The entry with this reference and its proof, None while a quorum is missing."""
+        return await self.witnessing.proof(reference)
 
     async def logged_card(self, reference: str) -> LoggedCard | None:
         """A public entry with its proof, None while a quorum is missing. Made once: an entry keeps its proof."""
         if (card := self._cards.get(reference)) is None:
-            proved = await self.witnessing.proof(reference)
+            proved = await self.proved(reference)
             if proved is None:
                 return None
             entry, proof = proved

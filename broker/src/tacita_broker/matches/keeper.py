@@ -32,10 +32,13 @@ from tacita_broker.relay.service import RelayService
 from tacita_broker.relay.tables import FrameRow
 from tacita_broker.storage import Database
 from tacita_protocol.api import InboxEventType, LoggedClosing, LoggedDecision, MatchState, Receipts
+from tacita_protocol.crypto.encoding import b64u
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.crypto.randomness import random_exponential_seconds
 from tacita_protocol.statements.grant import Grant
 from tacita_protocol.statements.statement import verify_statement
+from tacita_protocol.tlog.entry import LoggedEntry
+from tacita_protocol.tlog.proof import LogProof
 
 REQUESTED = "matches-requested"
 """Rung when there is something to decide."""
@@ -129,19 +132,17 @@ class Keeper:
         self._bell.ring(QUEUED)
 
     async def _show_opening(self, match: str) -> None:
-        async with self._database.read() as session:
-            row = await session.get_one(MatchRow, match)
-        logged = await self._log.logged_entry(opening_reference(match), _disclosures(row.opening_disclosures))
-        if logged is None or row.decision is None:
+        proved = await self._log.proved(opening_reference(match))
+        if proved is None:
             return
-        shown = LoggedDecision(decision=row.decision, logged=logged)
-        told = [row.requester]
         now = self._clock()
         async with self._database.write() as session:
             row = await session.get_one(MatchRow, match)
             if row.opening is not None or row.decision is None:
                 return
-            row.opening = shown.model_dump_json()
+            logged = _logged(proved, row.opening_disclosures)
+            row.opening = LoggedDecision(decision=row.decision, logged=logged).model_dump_json()
+            told = [row.requester]
             if row.granted:
                 row.state = MatchState.GRANTED.value
                 row.deadline = verify_statement(Grant, row.decision, self._broker_key).body.start_before
@@ -165,23 +166,20 @@ class Keeper:
         self._closing.announce(match)
 
     async def _show_closing(self, match: str) -> None:
-        async with self._database.read() as session:
-            row = await session.get_one(MatchRow, match)
-        await self._relay.forget(match)  # also what a crash left without a row
-        logged = await self._log.logged_entry(closing_reference(match), _disclosures(row.closing_disclosures))
-        if logged is None:
+        proved = await self._log.proved(closing_reference(match))
+        if proved is None:
             return
         # Once more, and for every match: a crash may have left the bytes of a frame that no row tells of.
         await self._relay.forget(match)
-        receipts = Receipts(requester=row.requester_receipt, responder=row.responder_receipt)
-        shown = LoggedClosing(logged=logged, receipts=receipts, refusal=row.refusal)
-        told = [row.requester, row.responder] if row.granted else [row.requester]
         async with self._database.write() as session:
             row = await session.get_one(MatchRow, match)
             if row.closing is not None:
                 return
-            row.closing = shown.model_dump_json()
+            logged = _logged(proved, row.closing_disclosures)
+            receipts = Receipts(requester=row.requester_receipt, responder=row.responder_receipt)
+            row.closing = LoggedClosing(logged=logged, receipts=receipts, refusal=row.refusal).model_dump_json()
             row.state = MatchState.CLOSED.value
+            told = [row.requester, row.responder] if row.granted else [row.requester]
             for partner in told:
                 await self._inbox.post(session, partner, InboxEventType.CLOSING, match=match, now=self._clock())
         self._inbox.ring(*told)
@@ -218,5 +216,7 @@ def _proved(prefix: str) -> ColumnElement[bool]:
     return exists().where(entry, LogEntryRow.proof_size.is_not(None))
 
 
-def _disclosures(text: str | None) -> tuple[str, ...]:
-    return tuple(json.loads(text)) if text else ()
+def _logged(proved: tuple[bytes, LogProof], disclosures: str | None) -> LoggedEntry:
+    """A match's entry as its parties see it."""
+    entry, proof = proved
+    return LoggedEntry(entry=b64u(entry), disclosures=tuple(json.loads(disclosures or "[]")), proof=proof.encode())

@@ -48,6 +48,10 @@ class PartnerService:
         self._log = log
         self._verified: dict[str, KnownPartner] = {}
 
+    def remembered(self, partner: str) -> KnownPartner | None:
+        """The partner as it was found last. It may have been revoked, or have replaced its keys, since."""
+        return self._verified.get(partner)
+
     async def find(self, partner: str) -> KnownPartner | None:
         """The partner with this id, approved or not; None if there is none, or if it was revoked."""
         async with self._database.read() as session:
@@ -56,7 +60,10 @@ class PartnerService:
     async def find_in(self, session: AsyncSession, partner: str) -> KnownPartner | None:
         """As `find`, inside a transaction."""
         row = await session.get(PartnerRow, partner)
-        return None if row is None or row.status == PartnerStatus.REVOKED.value else self._known(row)
+        if row is None or row.status == PartnerStatus.REVOKED.value:
+            self._verified.pop(partner, None)
+            return None
+        return self._known(row)
 
     async def approved_in(self, session: AsyncSession, partner: str) -> KnownPartner | None:
         """The partner if it is approved."""

@@ -26,9 +26,9 @@ Sequence = Annotated[int, Path(ge=0, le=2**32 - 1)]
 async def put_frame(request: Request, match: Match, direction: Direction, seq: Sequence) -> Response:
     """Hand in a frame of the caller's own direction: 201, or 200 for the same bytes again."""
     services = services_of(request)
-    holder = await bearer(request, TokenScope.FRAMES, match)
+    holder = bearer(request, TokenScope.FRAMES, match)
     frame = await read_binary_body(request, services.settings)
-    stored = await services.relay.put(holder.partner, match, direction, seq, frame)
+    stored = await services.relay.put(holder, match, direction, seq, frame)
     return Response(status_code=201 if stored else 200)
 
 
@@ -45,12 +45,11 @@ async def get_frame(
 ) -> Response:
     """A frame of the other direction: 200, 204 not yet, 410 when the match has ended."""
     services = services_of(request)
-    holder = await bearer(request, TokenScope.FRAMES, match)
+    holder = bearer(request, TokenScope.FRAMES, match)
     with services.places.take(holder.partner, services.settings.long_polls_per_partner) as free:
         if not free:
             raise too_many("too-many-waiting", "Too many requests of this partner wait at once.")
-        frame = await services.relay.get(holder.partner, match, direction, seq, wait)
-    await bearer(request, TokenScope.FRAMES, match)
+        frame = await services.relay.get(holder, match, direction, seq, wait)
     if frame is None:
         return Response(status_code=204)
     return Response(frame, headers={"cache-control": "no-store"}, media_type=BINARY_TYPE)

@@ -3,6 +3,7 @@
 from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tacita_broker.access.holder import Holder, require_holder
 from tacita_broker.bell import Bell
 from tacita_broker.blobs import BlobMissing, BlobStore
 from tacita_broker.config import Limits
@@ -28,17 +29,17 @@ class RelayService:
         self._limits = limits
         self._bell = bell
 
-    async def put(self, partner: str, match: str, direction: Direction, seq: int, frame: bytes) -> bool:
+    async def put(self, holder: Holder, match: str, direction: Direction, seq: int, frame: bytes) -> bool:
         """Store a frame. False when the same bytes are there already; sequence numbers come without gaps.
 
-        Raises `ProblemError`: 404 (no such match, not the caller's direction), 409 (not open, other bytes, a gap),
-        410 (ended), 413 and 429 (quotas).
+        Raises `ProblemError`: 401 (the token holds no longer), 404 (no such match, not the caller's direction), 409
+        (not open, other bytes, a gap), 410 (ended), 413 and 429 (quotas).
         """
         if not frame:
             raise refused("frame-empty", "A frame has at least one byte.")
         digest = digest_of(frame)
         async with self._database.read() as session:
-            if await self._known(session, partner, match, direction, seq, digest):
+            if await self._known(session, holder, match, direction, seq, digest):
                 return False
         # The bytes are on the disk before the row that acknowledges them. The name carries the digest, so that of two
         # racing requests for one number neither can replace what the other has acknowledged.
@@ -46,7 +47,7 @@ class RelayService:
         await self._blobs.put(match, name, frame)
         try:
             async with self._database.write() as session:
-                if await self._known(session, partner, match, direction, seq, digest):
+                if await self._known(session, holder, match, direction, seq, digest):
                     return False
                 session.add(FrameRow(match=match, direction=direction.value, seq=seq, digest=digest, size=len(frame)))
         except ProblemError:
@@ -55,12 +56,13 @@ class RelayService:
         self._bell.ring(_key(match))
         return True
 
-    async def get(self, partner: str, match: str, direction: Direction, seq: int, wait: float) -> bytes | None:
-        """A frame of the other side, None when it does not come within `wait` seconds. Raises 404 and 410 problems."""
+    async def get(self, holder: Holder, match: str, direction: Direction, seq: int, wait: float) -> bytes | None:
+        """A frame of the other side, None when none comes within `wait` seconds. Raises 401, 404 and 410 problems."""
 
         async def look() -> str | None:
             async with self._database.read() as session:
-                row = await self._match(session, partner, match, direction.other)
+                await require_holder(session, holder)
+                row = await self._match(session, holder.partner, match, direction.other)
                 if MatchState(row.state) in _ENDED:
                     raise ended()
                 frame = await session.get(FrameRow, (match, direction.value, seq))
@@ -86,10 +88,11 @@ class RelayService:
         self._bell.ring(_key(match))
 
     async def _known(
-        self, session: AsyncSession, partner: str, match: str, direction: Direction, seq: int, digest: str
+        self, session: AsyncSession, holder: Holder, match: str, direction: Direction, seq: int, digest: str
     ) -> bool:
         """Whether this very frame was stored before; raises unless it may be stored now."""
-        row = await self._match(session, partner, match, direction)
+        await require_holder(session, holder)
+        row = await self._match(session, holder.partner, match, direction)
         if MatchState(row.state) in _ENDED:
             raise ended()
         if row.state != MatchState.OPEN.value:
@@ -108,7 +111,7 @@ class RelayService:
             raise too_many("too-many-frames", "This match may send no more frames.")
         if (await session.execute(total)).scalar_one() >= self._limits.relayed_bytes_per_match:
             raise too_many("too-many-bytes", "This match may send no more bytes.")
-        if (await session.execute(_spooled_by(partner))).scalar_one() >= self._limits.relayed_bytes_per_partner:
+        if (await session.execute(_spooled_by(holder.partner))).scalar_one() >= self._limits.relayed_bytes_per_partner:
             raise too_many("too-many-bytes", "The matches of this partner may send no more bytes until one has closed.")
         return False
 
