@@ -1,8 +1,9 @@
 """Whom a bearer token speaks for, and whether it still may."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.partners.tables import PartnerRow, PartnerStatus
@@ -18,17 +19,19 @@ class Holder:
     """As `VerifyKey.text`."""
 
 
+_HELD: Final = select(PartnerRow.partner).where(
+    PartnerRow.partner == bindparam("holder"),
+    PartnerRow.signing_key == bindparam("key"),
+    PartnerRow.status == PartnerStatus.APPROVED.value,
+)
+
+
 async def require_holder(session: AsyncSession, holder: Holder) -> None:
     """Raises a 401 problem unless the partner is approved and the key is still its.
 
     For every transaction in which something is read or stored for the holder, the one after a long wait too.
     """
-    held = select(PartnerRow.partner).where(
-        PartnerRow.partner == holder.partner,
-        PartnerRow.signing_key == holder.key,
-        PartnerRow.status == PartnerStatus.APPROVED.value,
-    )
-    if await session.scalar(held) is None:
+    if await session.scalar(_HELD, {"holder": holder.partner, "key": holder.key}) is None:
         raise token_refused()
 
 

@@ -1,13 +1,15 @@
 """Posting and reading inbox events."""
 
-from sqlalchemy import func, select
+from typing import Final
+
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.access.holder import Holder, require_holder
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
 from tacita_broker.inbox.tables import InboxRow
-from tacita_broker.storage import Database
+from tacita_broker.storage import WHOLE, Database
 from tacita_broker.waiting import first_news
 from tacita_protocol.api import Inbox, InboxEvent, InboxEventType
 
@@ -31,7 +33,7 @@ class InboxService:
         now: int,
     ) -> None:
         """Add an event. Writers are serial, so numbers have neither gaps nor repetitions."""
-        newest = (await session.execute(select(func.max(InboxRow.seq)).where(InboxRow.partner == partner))).scalar()
+        newest = await session.scalar(_NEWEST, {"holder": partner})
         session.add(
             InboxRow(
                 partner=partner, seq=(newest or 0) + 1, type=type.value, match=match, agreement=agreement, posted=now
@@ -45,13 +47,12 @@ class InboxService:
 
     async def read(self, holder: Holder, after: int, wait: float) -> Inbox:
         """Events after number `after`; empty when none comes within `wait` seconds. Raises a 401 problem."""
-        query = select(InboxRow).where(InboxRow.partner == holder.partner, InboxRow.seq > after)
-        query = query.order_by(InboxRow.seq).limit(self._limits.inbox_page)
+        which = {"holder": holder.partner, "after": after, "page": self._limits.inbox_page}
 
         async def look() -> list[InboxRow] | None:
             async with self._database.read() as session:
                 await require_holder(session, holder)
-                return list(await session.scalars(query)) or None
+                return list(await session.scalars(_NEWS, which)) or None
 
         rows = await first_news(self._bell, self._limits, look, wait, _key(holder.partner)) or []
         events = tuple(
@@ -59,6 +60,16 @@ class InboxService:
             for row in rows
         )
         return Inbox(events=events, next=events[-1].seq if events else after)
+
+
+_HOLDERS: Final = InboxRow.partner == bindparam("holder")
+_NEWEST: Final = select(func.max(InboxRow.seq)).where(_HOLDERS)
+_NEWS: Final = (
+    select(InboxRow)
+    .where(_HOLDERS, InboxRow.seq > bindparam("after"))
+    .order_by(InboxRow.seq)
+    .limit(bindparam("page", type_=WHOLE))
+)
 
 
 def _key(partner: str) -> str:

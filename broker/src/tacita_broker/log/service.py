@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from tacita_broker.bell import Bell
@@ -39,6 +40,9 @@ DISK_PAUSE_SECONDS = 1.0
 
 LEFTOVER_SECONDS = 3_600
 """Age at which a half-written file is nobody's any more."""
+
+
+_NEWEST_TRUST: Final = select(TrustFileRow.text).order_by(TrustFileRow.id.desc()).limit(1)
 
 
 class LogService:
@@ -150,9 +154,8 @@ class LogService:
 
     async def _read_trust(self) -> bool:
         """Read the newest trust file; True when it is another than before."""
-        query = select(TrustFileRow.text).where(TrustFileRow.id == select(func.max(TrustFileRow.id)).scalar_subquery())
         async with self._database.read() as session:
-            text = (await session.execute(query)).scalar_one_or_none()
+            text = await session.scalar(_NEWEST_TRUST)
         if text is None or (self.trust is not None and self.trust.text == text):
             return False
         self.witnessing.trust = TrustPolicy.parse(text)

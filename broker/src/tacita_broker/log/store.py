@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.errors import LeaseLost, LogDamaged
 from tacita_broker.log.tables import HEAD_ROW, LogEntryRow, LogHeadRow, LogStageRow
-from tacita_broker.storage import Database
+from tacita_broker.storage import WHOLE, Database
 from tacita_protocol.tlog.tiles import TILE_WIDTH
 
 
@@ -86,10 +86,9 @@ class LogStore:
 
         Raises `LeaseLost` unless `holder` still has the lease, also when none waits.
         """
-        query = select(LogEntryRow.id, LogEntryRow.entry).where(LogEntryRow.position.is_(None))
         async with self._database.read() as session:
             head = await _held(session, holder)
-            found = (await session.execute(query.order_by(LogEntryRow.id).limit(limit))).all()
+            found = (await session.execute(_WAITING, {"limit": limit})).all()
             bundle = await _entries(session, head.size - head.size % TILE_WIDTH, head.size) if found else []
         return Waiting([row for row, _ in found], [entry for _, entry in found], bundle)
 
@@ -141,6 +140,12 @@ class LogStore:
             await session.execute(delete(LogStageRow))
 
 
+_WAITING: Final = (
+    select(LogEntryRow.id, LogEntryRow.entry)
+    .where(LogEntryRow.position.is_(None))
+    .order_by(LogEntryRow.id)
+    .limit(bindparam("limit", type_=WHOLE))
+)
 _PLACE: Final = (
     update(LogEntryRow)
     .where(LogEntryRow.id == bindparam("row"), LogEntryRow.position.is_(None))

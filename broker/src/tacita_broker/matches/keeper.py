@@ -12,9 +12,9 @@ closing proved                         -> show it: closed
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-from sqlalchemy import exists, literal, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Select, bindparam, exists, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from tacita_broker.access.bearer_key import BearerKey
@@ -100,20 +100,20 @@ class Keeper:
 
     async def _decide_all(self) -> None:
         async with self._database.read() as session:
-            undecided = await _oldest(session, _undecided())
+            undecided = (await session.scalars(_UNDECIDED)).all()
         await self._each(undecided, self._decide)
 
     async def _tick(self) -> None:
         now = self._clock()
         self._bearer_key.at(now)  # so that it notices a clock that is set back
-        steps: dict[Callable[[str], Awaitable[None]], ColumnElement[bool]] = {
-            self._show_opening: _unseen_opening(),
-            self._close_overdue: _overdue(now),
-            self._relay.forget: _closing_with_frames(),
-            self._show_closing: _unseen_closing(),
-        }
+        steps = (
+            (self._show_opening, _UNSEEN_OPENING),
+            (self._close_overdue, _OVERDUE),
+            (self._relay.forget, _CLOSING_WITH_FRAMES),
+            (self._show_closing, _UNSEEN_CLOSING),
+        )
         async with self._database.read() as session:  # one look for all: a tick is frequent, and mostly finds nothing
-            due = [(act, await _oldest(session, which)) for act, which in steps.items()]
+            due = [(act, (await session.scalars(which, {"now": now})).all()) for act, which in steps]
         for act, matches in due:
             await self._each(matches, act)
         if abs(now - self.cleared) >= CLEARING_SECONDS:  # a clock may be set back
@@ -185,35 +185,26 @@ class Keeper:
         self._inbox.ring(*told)
 
 
-async def _oldest(session: AsyncSession, which: ColumnElement[bool]) -> Sequence[str]:
-    return (await session.scalars(select(MatchRow.match).where(which).order_by(MatchRow.received).limit(BATCH))).all()
-
-
-def _undecided() -> ColumnElement[bool]:
-    return (MatchRow.state == MatchState.REQUESTED.value) & MatchRow.decision.is_(None)
-
-
-def _unseen_opening() -> ColumnElement[bool]:
-    return (MatchRow.state == MatchState.REQUESTED.value) & _proved(OPENING)
-
-
-def _overdue(now: int) -> ColumnElement[bool]:
-    waiting = (MatchState.GRANTED, MatchState.DENIED, MatchState.ACCEPTED, MatchState.OPEN)
-    return MatchRow.state.in_([state.value for state in waiting]) & (MatchRow.deadline <= now)
-
-
-def _unseen_closing() -> ColumnElement[bool]:
-    return (MatchRow.state == MatchState.CLOSING.value) & _proved(CLOSING)
-
-
-def _closing_with_frames() -> ColumnElement[bool]:
-    return (MatchRow.state == MatchState.CLOSING.value) & exists().where(FrameRow.match == MatchRow.match)
+def _oldest(*which: ColumnElement[bool]) -> Select[str]:
+    return select(MatchRow.match).where(*which).order_by(MatchRow.received).limit(BATCH)
 
 
 def _proved(prefix: str) -> ColumnElement[bool]:
     """The match's entry with this reference has its proof. Without one a match waits, and holds up no other."""
     entry = LogEntryRow.reference == literal(prefix).concat(MatchRow.match)
     return exists().where(entry, LogEntryRow.proof_size.is_not(None))
+
+
+_REQUESTED = MatchRow.state == MatchState.REQUESTED.value
+_CLOSING = MatchRow.state == MatchState.CLOSING.value
+_WITH_DEADLINE = MatchRow.state.in_(
+    [state.value for state in (MatchState.GRANTED, MatchState.DENIED, MatchState.ACCEPTED, MatchState.OPEN)]
+)
+_UNDECIDED: Final = _oldest(_REQUESTED, MatchRow.decision.is_(None))
+_UNSEEN_OPENING: Final = _oldest(_REQUESTED, _proved(OPENING))
+_OVERDUE: Final = _oldest(_WITH_DEADLINE, MatchRow.deadline <= bindparam("now"))
+_CLOSING_WITH_FRAMES: Final = _oldest(_CLOSING, exists().where(FrameRow.match == MatchRow.match))
+_UNSEEN_CLOSING: Final = _oldest(_CLOSING, _proved(CLOSING))
 
 
 def _logged(proved: tuple[bytes, LogProof], disclosures: str | None) -> LoggedEntry:
