@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.access.holder import Holder, require_holder
 from tacita_broker.bell import Bell
 from tacita_broker.config import Limits
 from tacita_broker.inbox.tables import InboxRow
-from tacita_broker.storage import WHOLE, Database
+from tacita_broker.storage import WHOLE, Base, Database
 from tacita_broker.waiting import first_news
 from tacita_protocol.api import Inbox, InboxEvent, InboxEventType
 
@@ -34,12 +34,8 @@ class InboxService:
     ) -> None:
         """Add an event. Writers are serial, so numbers have neither gaps nor repetitions."""
         newest = await session.scalar(_NEWEST, {"holder": partner})
-        session.add(
-            InboxRow(
-                partner=partner, seq=(newest or 0) + 1, type=type.value, match=match, agreement=agreement, posted=now
-            )
-        )
-        await session.flush()
+        event = {"type": type.value, "match": match, "agreement": agreement, "posted": now}
+        await session.execute(_POST, {"partner": partner, "seq": (newest or 0) + 1, **event})
 
     def ring(self, *partners: str) -> None:
         """Wake those who wait for news of these partners."""
@@ -62,6 +58,7 @@ class InboxService:
         return Inbox(events=events, next=events[-1].seq if events else after)
 
 
+_POST: Final = insert(Base.metadata.tables[InboxRow.__tablename__])
 _HOLDERS: Final = InboxRow.partner == bindparam("holder")
 _NEWEST: Final = select(func.max(InboxRow.seq)).where(_HOLDERS)
 _NEWS: Final = (
