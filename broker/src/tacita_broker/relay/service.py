@@ -1,6 +1,8 @@
 """Taking frames in order, giving them out, and forgetting them when the match closes."""
 
-from sqlalchemy import Select, and_, delete, func, or_, select
+from typing import Final
+
+from sqlalchemy import Select, Text, and_, bindparam, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tacita_broker.access.holder import Holder, require_holder
@@ -97,21 +99,19 @@ class RelayService:
             raise ended()
         if row.state != MatchState.OPEN.value:
             raise conflict("not-open", "Frames are relayed once both sides have opened the match.")
-        present = await session.get(FrameRow, (match, direction.value, seq))
+        which = {"of": match, "direction": direction.value, "seq": seq, "sender": holder.partner}
+        present, count, relayed, spooled = (await session.execute(_STANDING, which)).one()
         if present is not None:
-            if present.digest == digest:
+            if present == digest:
                 return True
             raise conflict("frame-exists", "Another frame has this sequence number.")
-        own = (FrameRow.match == match, FrameRow.direction == direction.value)
-        count = (await session.execute(select(func.count()).where(*own))).scalar_one()
         if seq != count:
             raise conflict("frame-gap", "Frames are sent in the order of their sequence numbers.")
-        total = select(func.coalesce(func.sum(FrameRow.size), 0)).where(FrameRow.match == match)
         if count >= self._limits.frames_per_match:
             raise too_many("too-many-frames", "This match may send no more frames.")
-        if (await session.execute(total)).scalar_one() >= self._limits.relayed_bytes_per_match:
+        if relayed >= self._limits.relayed_bytes_per_match:
             raise too_many("too-many-bytes", "This match may send no more bytes.")
-        if (await session.execute(_spooled_by(holder.partner))).scalar_one() >= self._limits.relayed_bytes_per_partner:
+        if spooled >= self._limits.relayed_bytes_per_partner:
             raise too_many("too-many-bytes", "The matches of this partner may send no more bytes until one has closed.")
         return False
 
@@ -127,14 +127,25 @@ class RelayService:
         return row
 
 
-def _spooled_by(partner: str) -> Select[int]:
-    """Bytes of all frames that lie here and that this partner sent."""
+def _standing() -> Select[str | None, int, int, int]:
+    """Of a frame: its digest if it is here, how many its side sent, the match's bytes, the sender's in all matches."""
+    of, direction, sender = (bindparam(name, type_=Text) for name in ("of", "direction", "sender"))
+    own = (FrameRow.match == of, FrameRow.direction == direction)
+    size = func.coalesce(func.sum(FrameRow.size), 0)
     sent = or_(
-        and_(MatchRow.requester == partner, FrameRow.direction == Direction.REQUESTER.value),
-        and_(MatchRow.responder == partner, FrameRow.direction == Direction.RESPONDER.value),
+        and_(MatchRow.requester == sender, FrameRow.direction == Direction.REQUESTER.value),
+        and_(MatchRow.responder == sender, FrameRow.direction == Direction.RESPONDER.value),
     )
-    frames = select(func.coalesce(func.sum(FrameRow.size), 0)).join(MatchRow, MatchRow.match == FrameRow.match)
-    return frames.where(MatchRow.state == MatchState.OPEN.value, sent)
+    spooled = select(size).join(MatchRow, MatchRow.match == FrameRow.match)
+    return select(
+        select(FrameRow.digest).where(*own, FrameRow.seq == bindparam("seq")).scalar_subquery(),
+        select(func.count()).select_from(FrameRow).where(*own).scalar_subquery(),
+        select(size).where(FrameRow.match == of).scalar_subquery(),
+        spooled.where(MatchRow.state == MatchState.OPEN.value, sent).scalar_subquery(),
+    )
+
+
+_STANDING: Final = _standing()
 
 
 def _blob(direction: Direction, seq: int, digest: str) -> str:
