@@ -1,80 +1,45 @@
 """An import is cancelled: nothing of it is left, unless its last transaction had begun, which then is not disturbed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx2
 import pytest
-from sqlalchemy import func, select
 
 from tacita_node.access.roles import Role
-from tacita_node.data import imports, staging
 from tacita_node.data.cancellation import CancelAsked
-from tacita_node.data.custody import CustodyEvent, verify_chain
 from tacita_node.data.imports import ImportOrder
-from tacita_node.data.tables import DatasetRow, RecordRow, RejectRow, SourceRow
 from tacita_node.data.uploads import SOURCE_BLOBS
 from tacita_node.problems import ProblemError
-from tacita_node.services import NodeServices
-from tacita_node.storage import migrate, place_of
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tests.support.broker_simulator import BrokerSimulator
-from tests.support.identifiers import phones
+from tests.support.cancelled_imports import (
+    DATA,
+    ROWS,
+    a_node,
+    cancel_at_every_statement,
+    counts,
+    events,
+    small_transactions,
+)
 from tests.support.interruption import Interrupted, interrupted_after
-from tests.support.postgresql import PostgresServer
 from tests.support.single_node import SingleNode, TestClock, opened, prepared, running
-from tests.support.statements_seen import before_statement, each_statement
+from tests.support.statements_seen import each_statement
 
 pytestmark = pytest.mark.anyio
 
 CSV = {"content-type": "text/csv"}
 ORDER = ImportOrder("suspects", Kind.PHONE, "phone", "GB")
-ROWS = 20
-DATA = "\n".join(["phone", *phones(ROWS), "junk"]).encode()
 QUERY = "kind=phone&column=phone&region=GB"
-Counts = dict[str, int]
 
 
 @pytest.fixture(autouse=True)
-def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An import of a few rows takes several transactions, as one of many thousands does."""
-    for module in (imports, staging):
-        monkeypatch.setattr(module, "ROWS_AT_ONCE", 8)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    """Of a migrated database on a server; None for a file."""
-    if request.param == "sqlite":
-        return None
-    server: PostgresServer = request.getfixturevalue("postgresql")
-    return server.copy_of("node", lambda made: migrate(place_of(made, tmp_path)))
-
-
-@asynccontextmanager
-async def a_node(root: Path, database: str | None = None) -> AsyncIterator[SingleNode]:
-    clock = TestClock()
-    async with running(root, BrokerSimulator(clock), clock=clock, database=database) as node:
-        yield node
-
-
-async def counts(services: NodeServices) -> Counts:
-    tables = (DatasetRow, SourceRow, RecordRow, RejectRow)
-    async with services.database.read() as session:
-        return {
-            table.__tablename__: await session.scalar(select(func.count()).select_from(table)) or 0 for table in tables
-        }
-
-
-async def events(services: NodeServices) -> list[tuple[str, dict[str, str | int]]]:
-    """Type and details of every custody event, of a chain that verifies."""
-    chain = await services.custody.events()
-    verify_chain(chain, partner="north-bank", key=services.identity.keys.signing.verify_key)
-    bodies = [services.identity.verify_own(CustodyEvent, envelope).body for envelope in chain]
-    return [(body.type, dict(body.details)) for body in bodies]
+def transactions() -> Iterator[None]:
+    with small_transactions():
+        yield
 
 
 async def order(node: SingleNode, *more: str, data: bytes = DATA) -> httpx2.Response:
@@ -211,50 +176,8 @@ async def test_what_is_absent_over_or_not_permitted_is_not_cancelled(tmp_path: P
             await services.imports.cancel(source)
 
 
-async def test_a_cancel_at_any_statement_comes_wholly_before_the_last_transaction_or_too_late(
-    tmp_path: Path, address: str | None
-) -> None:
-    """Asked while one statement after another is under way; each import goes into a dataset of its own.
-
-    On a server every third statement must do, which is still one in every transaction of more than two.
-    """
-    apart = 1 if address is None else 3
-    async with a_node(tmp_path, address) as node:
-        services, expected = node.services, await counts(node.services)
-        answers: list[asyncio.Task[ImportOrder]] = []
-
-        def ask() -> None:
-            [job] = services.imports.under_way()
-            answers.append(asyncio.ensure_future(services.imports.cancel(job.progress.source)))
-
-        outcomes: list[str] = []
-        while True:
-            wanted = ImportOrder(f"suspects-{len(outcomes)}", Kind.PHONE, "phone", "GB")
-            upload = await services.datasets.uploads.whole(DATA)
-            with before_statement(apart * len(outcomes), ask):
-                try:
-                    done = await services.imports.run(upload, wanted, wait=600)
-                except CancelAsked:
-                    outcomes.append("cancelled")
-                    assert await answers[-1] == wanted
-                    assert await counts(services) == expected
-                    continue
-            assert isinstance(done, imports.Imported)
-            assert (done.outcome, done.accepted, done.rejected) == ("imported", ROWS, 1)
-            for table, more in (("datasets", 1), ("sources", 1), ("records", ROWS), ("rejects", 1)):
-                expected[table] += more
-            assert await counts(services) == expected
-            if len(answers) == len(outcomes):
-                break  # this import has fewer statements
-            outcomes.append("over")
-            with pytest.raises(ProblemError, match="409 import-over"):
-                await answers[-1]
-        cancelled = outcomes.count("cancelled")
-        assert outcomes == ["cancelled"] * cancelled + ["over"] * (len(outcomes) - cancelled)
-        assert cancelled * apart > 8  # also between the transactions that stage: dataset, records three times, rejects
-        assert "over" in outcomes
-        kinds = [kind for kind, _ in await events(services)]
-        assert kinds == ["import-cancelled"] * cancelled + ["source-imported"] * (len(outcomes) - cancelled + 1)
+async def test_a_cancel_at_any_statement_comes_wholly_before_the_last_transaction_or_too_late(tmp_path: Path) -> None:
+    await cancel_at_every_statement(tmp_path)  # on a server: test_import_server.py
 
 
 @pytest.mark.parametrize("done", range(4, 13, 2))

@@ -1,10 +1,11 @@
-"""An import of several transactions on PostgreSQL: every row is there once, and nothing of it is staged any more."""
+"""An import of several transactions on PostgreSQL: every row is there once, or none, and none is staged any more."""
 
 import asyncio
 from pathlib import Path
 
 from tacita_node.storage import migrate, place_of
 from tests.support import import_memory
+from tests.support.cancelled_imports import cancel_at_every_statement, small_transactions
 from tests.support.postgresql import PostgresServer, rows
 
 
@@ -16,3 +17,12 @@ def test_a_file_of_twenty_thousand_rows_is_imported_on_a_server(postgresql: Post
     assert rows(url, "SELECT count(*), count(DISTINCT lookup) FROM records") == [(20_000, 20_000)]
     assert rows(url, "SELECT revision FROM datasets") == [(2,)]
     assert rows(url, "SELECT count(*) FROM custody_events") == [(2,)]
+
+
+def test_a_cancel_at_any_statement_comes_wholly_before_the_last_transaction_or_too_late(
+    postgresql: PostgresServer, tmp_path: Path
+) -> None:
+    """At every third statement, which is one in each transaction of more than two."""
+    url = postgresql.copy_of("node", lambda made: migrate(place_of(made, tmp_path)))
+    with small_transactions():
+        asyncio.run(cancel_at_every_statement(tmp_path / "node", url, apart=3))
