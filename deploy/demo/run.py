@@ -135,4 +135,9 @@ def _clear(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        print("\nStopped, and nothing of the demo runs any more.", file=sys.stderr)
+        code = 130
+    sys.exit(code)
