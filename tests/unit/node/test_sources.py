@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import itertools
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -67,6 +68,17 @@ def texts(lines: list[SourceLine]) -> list[tuple[int, str]]:
 )
 def test_reads_the_column(data: str, column: str | None, expected: list[tuple[int, str]]) -> None:
     assert texts(read(data, column=column)) == expected
+
+
+def test_a_piece_of_short_lines_is_not_split_all_at_once() -> None:
+    piece = b"phone\n" + b"1\n" * 2**20
+    tracemalloc.start()
+    try:
+        lines = rows_of(lambda: [piece], Delimiter.COMMA, Limits())
+        assert [next(lines) for _ in range(3)] == [(1, ["phone"]), (2, ["1"]), (3, ["1"])]
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])

@@ -20,6 +20,8 @@ EXTRACTOR = "csv/1"
 _BOM = "\ufeff".encode()
 _BOM_BYTES = len(_BOM)
 _ENDS = frozenset({"\n", "\r", "\r\n"})
+_SPLIT_BYTES = 64 * 2**10
+"""Bytes that are split into lines at once: lines of one character take thirty times as much memory as their text."""
 _UTF8_BYTES = 4
 """Bytes of a character, at most."""
 
@@ -260,8 +262,8 @@ def _split(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
     as that shows, so that no more is held.
     """
     rest = b""
-    for piece in pieces:
-        lines = (rest + piece).splitlines(keepends=True)
+    for part in (piece[at : at + _SPLIT_BYTES] for piece in pieces for at in range(0, len(piece), _SPLIT_BYTES)):
+        lines = (rest + part).splitlines(keepends=True)
         # The last line may go on in the next piece, and after a CR an LF may follow there.
         rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
         yield from lines
