@@ -1,5 +1,11 @@
-"""What holds for every test: one Hypothesis profile, what may take longest goes first, and PostgreSQL for who asks."""
+"""What holds for every test: one Hypothesis profile, what may take longest goes first, and PostgreSQL for who asks.
 
+Files of tests are written where no disk is waited for, and what all tests share is not searched for garbage each time.
+"""
+
+import gc
+import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +13,33 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.lighter_process import OBJECTS_BETWEEN_COLLECTIONS
 from tests.support.postgresql import PostgresServer, start_postgresql
+from tests.support.scale import SOAKING
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 * 2**30
+"""Many times what the files of a run take."""
 
 # The same examples in every run, no time limit that a busy machine could miss.
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
+
+
+def pytest_configure() -> None:
+    """Temporary directories in memory, if it has room: no power is cut here, for which databases would wait for a disk.
+
+    A soak, in which there is time, writes to the disk.
+    """
+    if not SOAKING and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
