@@ -13,7 +13,7 @@ what runs in production. `harness.restart()` stops the broker as a crash would a
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,24 +25,24 @@ from sqlalchemy import create_engine, func, inspect, select, table
 from tacita_broker.administration import issue_trust
 from tacita_broker.app import create_app
 from tacita_broker.directory import BrokerDirectory, BrokerKeys, NewBroker, migrate
+from tacita_broker.log.service import PINNED
 from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.services import Running, Services, build
 from tacita_broker.storage import parse_url
 from tacita_policies.decision import NOTHING, Decision, Entrypoint, Permission
 from tacita_policies.questions import DiscoverInput, MatchInput, PermitInput
-from tacita_protocol.api import EnrolRequest, WitnessNext, parse_body
+from tacita_protocol.api import EnrolRequest
 from tacita_protocol.crypto.digest import Digest, digest_of
-from tacita_protocol.crypto.encoding import from_b64u
-from tacita_protocol.crypto.keys import SigningKey
 from tacita_protocol.statements.obligations import Obligations
 from tacita_protocol.statements.partner import fingerprint
 from tacita_protocol.statements.reason import Reason
 from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo
-from tacita_protocol.tlog.checkpoint import Checkpoint
-from tacita_protocol.tlog.merkle import verify_consistency
-from tacita_protocol.tlog.note import CosignatureSigner, NoteVerifier, split_note
+from tacita_protocol.tlog.note import NoteVerifier
 from tacita_protocol.tlog.trust import TrustPolicy, federation_policy
 from tests.support.broker_partner import Partner, card_of
+from tests.support.harness_witness import HarnessWitness
+from tests.support.inline_sqlite import inline_sqlite
+from tests.support.lighter_process import cheap_key_files
 
 T = TypeVar("T")
 
@@ -51,6 +51,8 @@ URL = f"http://{AUTHORITY}"
 PASSPHRASE = b"correct horse battery staple"
 WITNESSES = ("witness-one", "witness-two")
 WITNESSED = ("log_checkpoints", "log_cosignatures", "log_stage")
+ASK_AGAIN_SECONDS = 0.25
+"""How long a witness of the harness relies on the bell."""
 PATIENCE_SECONDS = 60.0
 """Far more than anything takes; a busy machine gets it."""
 
@@ -80,7 +82,7 @@ FAST: dict[str, object] = {
     "log_batch_seconds": 0.002,
     "log_poll_seconds": 0.1,
     "denial_closing_mean_seconds": 0.0,
-    "public_burst": 1_000_000,  # the harness's witnesses ask much more often than real ones
+    "public_burst": 1_000_000,  # the harness's witnesses may ask more often than real ones
 }
 """Settings that make a test quick and change nothing that it looks at."""
 
@@ -130,36 +132,6 @@ class ScriptedPolicy:
 
     async def close(self) -> None:
         """Nothing to stop."""
-
-
-class HarnessWitness:
-    """A witness that checks consistency from its own size before it cosigns, over the public routes."""
-
-    def __init__(self, name: str, log: NoteVerifier) -> None:
-        self.signer = CosignatureSigner(name, SigningKey.generate())
-        self._trust = TrustPolicy.parse(f"log {log.vkey}\nquorum none\n")
-        self.seen: Checkpoint | None = None
-
-    async def poll(self, client: httpx2.AsyncClient, clock: Callable[[], int], wait: int = 0) -> bool:
-        """One round: False when there was nothing to cosign."""
-        old = self.seen.size if self.seen else 0
-        answer = await client.get(f"{URL}/v1/witness/next", params={"old": old, "wait": wait})
-        if answer.status_code != 200:
-            assert answer.status_code == 204, answer.text
-            return False
-        news = parse_body(WitnessNext, answer.content)
-        checkpoint = self._trust.check_log_signature(news.checkpoint.encode())
-        if self.seen is not None:
-            proof = [from_b64u(value, length=32) for value in news.proof]
-            verify_consistency(self.seen.size, self.seen.root, checkpoint.size, checkpoint.root, proof)
-        text, _ = split_note(news.checkpoint.encode())
-        body = {"size": checkpoint.size, "line": self.signer.cosign(text, clock())}
-        answer = await client.post(f"{URL}/v1/witness/cosignatures", json=body)
-        assert answer.status_code in (204, 409), answer.text
-        # Only now: a test that stops the witness in between must not leave a checkpoint that it never signs. (A real
-        # witness remembers first, and signs its last checkpoint again.)
-        self.seen = checkpoint
-        return True
 
 
 class BrokerHarness:
@@ -268,9 +240,9 @@ class BrokerHarness:
 
         async def work(witness: HarnessWitness, stop: asyncio.Event) -> None:
             while not stop.is_set():
-                if not await witness.poll(self.client, self.clock):
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), 0.03)
+                with self.services.bell.listen(PINNED) as listener:
+                    if not await witness.poll(self.client, self.clock) and not await listener.heard(ASK_AGAIN_SECONDS):
+                        await asyncio.sleep(0.03)  # the broker is stopping, and nobody waits for its bell any more
 
         self._witnessing = [asyncio.create_task(work(witness, self._witnesses_stop)) for witness in self.witnesses]
 
@@ -281,6 +253,7 @@ class BrokerHarness:
         """
         tasks, self._witnessing = self._witnessing, []
         self._witnesses_stop.set()
+        self.services.bell.ring(PINNED)
         results = await asyncio.gather(*tasks, return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors and not failing:
@@ -321,12 +294,13 @@ async def broker_at(
     if database is None:
         (harness.directory.path / "broker.db").write_bytes(await _empty_database())
     new = NewBroker("test-broker", "Test broker", "127.0.0.1", 8440, (AUTHORITY,), database)
-    await harness.directory.create(new, PASSPHRASE)
-    await harness.start()
-    try:
-        yield harness
-    finally:
-        await harness.stop()
+    with cheap_key_files(), inline_sqlite():
+        await harness.directory.create(new, PASSPHRASE)
+        await harness.start()
+        try:
+            yield harness
+        finally:
+            await harness.stop()
 
 
 _schema: list[bytes] = []

@@ -1,7 +1,7 @@
 """A node in this process: the real application over real SQLite, against a simulated broker."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tacita_policies.bundle import Bundle
 from tacita_policies.embedded import EmbeddedDecisionPoint
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tests.support.broker_simulator import URL, BrokerSimulator
+from tests.support.inline_sqlite import inline_sqlite
 from tests.support.shipped_policies import BUSY_MACHINE
 
 NOW = 1_800_000_000
@@ -116,20 +117,21 @@ async def opened(
 ) -> AsyncIterator[NodeServices]:
     """The services of an enrolled node. `database` is the address of a migrated one on PostgreSQL, else a file."""
     settings = Settings(limits=limits or Limits(), database=database)
-    point = EmbeddedDecisionPoint(BUNDLE, timeout=BUSY_MACHINE)  # started by its first decision
-    try:
-        async with open_services(
-            NodeDirectory(root),
-            settings,
-            identity,
-            clock=clock,
-            transport=httpx2.ASGITransport(broker.app()),
-            workers=ThreadWorkers(),
-            decision_point=point,
-        ) as services:
-            yield services
-    finally:
-        await point.close()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(inline_sqlite())
+        point = EmbeddedDecisionPoint(BUNDLE, timeout=BUSY_MACHINE)  # started by its first decision
+        stack.push_async_callback(point.close)
+        yield await stack.enter_async_context(
+            open_services(
+                NodeDirectory(root),
+                settings,
+                identity,
+                clock=clock,
+                transport=httpx2.ASGITransport(broker.app()),
+                workers=ThreadWorkers(),
+                decision_point=point,
+            )
+        )
 
 
 @asynccontextmanager
