@@ -14,6 +14,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
+from tests.support.campaign.forked_programs import ForkedPrograms
 from tests.support.command_schemas import FOLDER, PROGRAMS, file_of
 from tests.support.federation import RunningPair, running_pair, until
 from tests.support.identifiers import accounts
@@ -32,7 +33,8 @@ SNIPPETS = [
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
-    with running_pair(tmp_path_factory.mktemp("federation")) as running:
+    root = tmp_path_factory.mktemp("federation")
+    with ForkedPrograms() as programs, running_pair(root, programs=programs) as running:
         yield running
 
 
@@ -58,7 +60,7 @@ def test_an_answer_that_does_not_fit_is_noticed(typed: Typist) -> None:
 
 
 def test_ctrl_c_leaves_the_match_running_and_says_how_to_go_on(pair: RunningPair, typed: Typist) -> None:
-    partner = process_of(pair.root / "ngo")
+    partner = pair.federation.process_ids["ngo"]
     os.kill(partner, signal.SIGSTOP)
     try:
         match = running_match(pair)
@@ -86,7 +88,7 @@ def test_ctrl_c_leaves_the_import_running_and_says_how_to_end_it(pair: RunningPa
     file = pair.root / "held.csv"
     file.write_text("value\n" + "".join(f"{value}\n" for value in accounts(3)), encoding="utf-8")
     pair.bank.import_csv(file, dataset="held", kind="account", dry_run=True)  # idle workers may have been ended
-    workers = workers_of(process_of(pair.root / "bank"))
+    workers = workers_of(pair.federation.process_ids["bank"])
     assert workers
     for worker in workers:
         os.kill(worker, signal.SIGSTOP)
@@ -120,18 +122,6 @@ def workers_of(process: int) -> list[int]:
     tasks = Path(f"/proc/{process}/task").iterdir()
     children = [Path("/proc", child) for task in tasks for child in (task / "children").read_text().split()]
     return [int(child.name) for child in children if b"spawn_main" in (child / "cmdline").read_bytes()]
-
-
-def process_of(directory: Path) -> int:
-    """The process of ours that runs a node."""
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and str(directory).encode() in (status.parent / "cmdline").read_bytes().split(
-                b"\0"
-            ):
-                return int(status.parent.name)
-    raise AssertionError("this node does not run")
 
 
 @pytest.mark.parametrize(("document", "code"), SNIPPETS, ids=[path.name for path, _ in SNIPPETS])

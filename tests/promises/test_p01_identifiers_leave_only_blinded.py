@@ -11,6 +11,7 @@ import pytest
 
 from tacita_protocol.identifiers.kind import Kind
 from tacita_sdk.node import Node
+from tests.support.campaign.forked_programs import ForkedPrograms
 from tests.support.canary import Canaries
 from tests.support.federation import RunningPair, running_pair
 from tests.support.identifiers import accounts, phones
@@ -31,7 +32,8 @@ def canaries() -> Canaries:
 @pytest.fixture(scope="module")
 def matched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
     """A federation in which both matches have been run, still running."""
-    with running_pair(tmp_path_factory.mktemp("federation"), tapped=True) as pair:
+    root = tmp_path_factory.mktemp("federation")
+    with ForkedPrograms() as programs, running_pair(root, tapped=True, programs=programs) as pair:
         for node, kind, values in (
             (pair.bank, "phone", BANK_PHONES),
             (pair.bank, "account", BANK_ACCOUNTS),
