@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import httpx2
@@ -24,7 +23,7 @@ from sqlalchemy import create_engine, func, inspect, select, table
 
 from tacita_broker.administration import issue_trust
 from tacita_broker.app import create_app
-from tacita_broker.directory import BrokerDirectory, BrokerKeys, NewBroker, migrate
+from tacita_broker.directory import BrokerDirectory, BrokerKeys, NewBroker
 from tacita_broker.log.service import PINNED
 from tacita_broker.log.tables import TrustFileRow
 from tacita_broker.services import Running, Services, build
@@ -40,6 +39,7 @@ from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo
 from tacita_protocol.tlog.note import NoteVerifier
 from tacita_protocol.tlog.trust import TrustPolicy, federation_policy
 from tests.support.broker_partner import Partner, card_of
+from tests.support.fresh_databases import broker_database
 from tests.support.harness_witness import HarnessWitness
 from tests.support.inline_sqlite import inline_sqlite
 from tests.support.lighter_process import cheap_key_files
@@ -292,7 +292,7 @@ async def broker_at(
     harness = BrokerHarness(root, clock or HostClock(), policy or ScriptedPolicy(), {**FAST, **changes}, database)
     harness.directory.path.mkdir()
     if database is None:
-        (harness.directory.path / "broker.db").write_bytes(await _empty_database())
+        (harness.directory.path / "broker.db").write_bytes(await broker_database())
     new = NewBroker("test-broker", "Test broker", "127.0.0.1", 8440, (AUTHORITY,), database)
     with cheap_key_files(), inline_sqlite():
         await harness.directory.create(new, PASSPHRASE)
@@ -301,19 +301,6 @@ async def broker_at(
             yield harness
         finally:
             await harness.stop()
-
-
-_schema: list[bytes] = []
-
-
-async def _empty_database() -> bytes:
-    """A database with the schema; migrations run once in a process of tests."""
-    if not _schema:
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / "broker.db"
-            await migrate(f"sqlite:///{file}")
-            _schema.append(file.read_bytes())
-    return _schema[0]
 
 
 async def eventually(look: Callable[[], T | None]) -> T:

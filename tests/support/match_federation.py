@@ -44,6 +44,7 @@ from tacita_protocol.tlog.trust import federation_policy
 from tacita_sdk.node_api import AgreementDraft, MatchOrder, MatchSummary, TermDraft
 from tacita_sdk.witness import Witness, WitnessRunner, WitnessStore
 from tacita_sdk.witness.http import WitnessHttp
+from tests.support.fresh_databases import broker_database, node_database
 from tests.support.inline_sqlite import inline_sqlite
 from tests.support.lighter_process import cheap_key_files
 from tests.support.postgresql import Databases
@@ -255,6 +256,9 @@ async def match_federation(
         new = NewBroker(
             "hub", "Hub", "127.0.0.1", 8440, ("broker.test:8440",), None if databases is None else databases.broker
         )
+        if databases is None:
+            directory.path.mkdir(mode=0o700, parents=True)
+            (directory.path / "broker.db").write_bytes(await broker_database())
         settings = await directory.create(new, PASSPHRASE)
         settings = settings.model_copy(update={"denial_closing_mean_seconds": 0.2, "abort_grace_seconds": 1, **limits})
         keys = directory.keys(PASSPHRASE)
@@ -264,7 +268,11 @@ async def match_federation(
         transport = httpx2.ASGITransport(app)
         bank = await _enrolled(root / "bank", broker, transport, BANK, PartnerKind.BANK)
         ngo = await _enrolled(root / "ngo", broker, transport, NGO, PartnerKind.NGO)
-        bank.database, ngo.database = (databases.bank, databases.ngo) if databases else (None, None)
+        if databases is None:
+            for member in (bank, ngo):
+                member.directory.database.write_bytes(node_database())
+        else:
+            bank.database, ngo.database = databases.bank, databases.ngo
         witnesses = Interceptor(transport)
         keys_of_witnesses = await _trust(root, broker, witnesses, (bank, ngo), stack)
         for member in (bank, ngo):
