@@ -54,12 +54,12 @@ def orders(model: Federation, *, likely: bool) -> st.SearchStrategy[Order]:
 
     Unless they complete, whatever may come of one is as likely as anything else: most would end for the same reason.
     """
-    by_ending: dict[tuple[End, str], list[Order]] = {}
+    by_ending: dict[tuple[End, tuple[str, ...]], list[Order]] = {}
     for order in every_order(model):
         ending = model.foresee(order)
         if not likely or ending.end is not End.NOT_ORDERED:
-            by_ending.setdefault((ending.end, ending.code), []).append(order)
-    if completing := by_ending.get((End.COMPLETED, "")) if likely else None:
+            by_ending.setdefault((ending.end, ending.codes), []).append(order)
+    if completing := by_ending.get((End.COMPLETED, ())) if likely else None:
         return st.sampled_from(completing)
     return st.sampled_from(sorted(by_ending)).flatmap(lambda ending: st.sampled_from(by_ending[ending]))
 

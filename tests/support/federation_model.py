@@ -10,7 +10,7 @@ happens on the way. The promise "the federation agrees with its model" compares 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -75,13 +75,13 @@ class Ending:
     """How a request ends when nothing happens on the way.
 
     Attributes:
-        code: why: of the node's answer, the denial, or the refusal.
+        codes: why: of the node's answer, the denial, or the refusal; in order.
         learned: by partner, the hits or the rounded number. Who is not in it learns nothing.
         charged: by partner, the units that count against the agreement at its node: its list was tested.
     """
 
     end: End
-    code: str = ""
+    codes: tuple[str, ...] = ()
     learned: dict[str, frozenset[str] | int] = field(default_factory=dict)
     charged: dict[str, int] = field(default_factory=dict)
     agreement: Agreement | None = None
@@ -210,36 +210,35 @@ class Federation:
         asker, owner = self.partners[order.asker], self.partners[order.owner]
         # 1. The asker's node: what it can see for itself.
         if order.mode == "cardinality" and order.result_to != "requester":
-            return Ending(End.NOT_ORDERED, "not-supported")  # a number is never for the owner
+            return Ending(End.NOT_ORDERED, ("not-supported",))  # a number is never for the owner
         if owner.name in asker.heard:
-            return Ending(End.NOT_ORDERED, "partner-revoked")
+            return Ending(End.NOT_ORDERED, ("partner-revoked",))
         if owner.name not in asker.confirmed:
-            return Ending(End.NOT_ORDERED, "partner-not-confirmed")
+            return Ending(End.NOT_ORDERED, ("partner-not-confirmed",))
         if not asker.values:
-            return Ending(End.NOT_ORDERED, "no-such-dataset")
+            return Ending(End.NOT_ORDERED, ("no-such-dataset",))
         if asker.revoked:
-            return Ending(End.NOT_ORDERED, "signature")  # the broker does not know it any more
+            return Ending(End.NOT_ORDERED, ("signature",))  # the broker does not know it any more
         if owner.published is None or not self.trusts(asker.name, owner.name):
-            return Ending(End.NOT_ORDERED, "no-such-dataset")  # an offer under keys that nobody compared is none
+            return Ending(End.NOT_ORDERED, ("no-such-dataset",))  # an offer under keys that nobody compared is none
         agreement = self.covering(order)
         charges = self._charges(order, asker, owner)
         # 2. Whoever's list is tested decides, and counts. Here the asker, if the owner is to learn something.
         if order.result_to != "requester" and (
             agreement is None or not self._has_left(order.asker, agreement, charges[order.asker])
         ):
-            return Ending(End.NOT_ORDERED, "own-policy")
-        # 3. The broker: the federation's matrix. An agreement is the partners' own affair.
-        if order.purpose != lawful_purpose(asker.kind, owner.kind):
-            return Ending(End.DENIED, "purpose-not-allowed")
-        if order.mode == "cardinality" and self.counts_granted[self._edition_asked(order)] >= COUNTS_PER_EPOCH:
-            return Ending(End.DENIED, "cardinality-cap")
+            return Ending(End.NOT_ORDERED, ("own-policy",))
+        # 3. The broker: the federation's matrix, and what the agreement says of one request. It does not add them up.
+        denials = tuple(self._denials(order, agreement, charges))
+        if denials:
+            return Ending(End.DENIED, denials)
         # 4. The owner's own answer.
         if not self.trusts(owner.name, asker.name):
-            return Ending(End.REFUSED, "partner-not-confirmed")
+            return Ending(End.REFUSED, ("partner-not-confirmed",))
         if agreement is None:
-            return Ending(End.REFUSED, "no-agreement")
+            return Ending(End.REFUSED, ("no-agreement",))
         if order.result_to != "owner" and not self._has_left(order.owner, agreement, charges[order.owner]):
-            return Ending(End.REFUSED, "cap-reached")
+            return Ending(End.REFUSED, ("cap-reached",))
         # 5. The runs.
         common = asker.values & owner.published
         learned: dict[str, frozenset[str] | int] = {}
@@ -249,7 +248,15 @@ class Federation:
             )
         else:
             learned = dict.fromkeys(receivers(order), common)
-        return Ending(End.COMPLETED, "", learned, charges, agreement)
+        return Ending(End.COMPLETED, (), learned, charges, agreement)
+
+    def _denials(self, order: Order, agreement: Agreement | None, charges: dict[str, int]) -> Iterator[str]:
+        if agreement is not None and charges.get(order.owner, 0) > agreement.units:
+            yield "agreement-cap"
+        if order.mode == "cardinality" and self.counts_granted[self._edition_asked(order)] >= COUNTS_PER_EPOCH:
+            yield "cardinality-cap"
+        if order.purpose != lawful_purpose(self.partners[order.asker].kind, self.partners[order.owner].kind):
+            yield "purpose-not-allowed"
 
     def covering(self, order: Order) -> Agreement | None:
         """The newest agreement of the two that allows the request."""

@@ -111,7 +111,7 @@ class FederationRun(RuleBasedStateMachine):
         self.world.pass_a_second()  # a node counts a withdrawal in the second of the match's beginning as one during it
         seen = self.now(self.play.request(order, asker, owner, disturbance, agreement))
         if seen.end is End.NOT_ORDERED:
-            self.same((seen.end, seen.code), (expected.end, expected.code))
+            self.same((seen.end, (seen.code,)), (expected.end, expected.codes))
             self.played[f"not ordered: {seen.code}"] += 1
             return
         self.requests += 1
@@ -124,9 +124,8 @@ class FederationRun(RuleBasedStateMachine):
                 self.done(crash_of(disturbance.crashed))
         else:
             self.same(seen.end, expected.end)
-            self.played[
-                f"{seen.end} {order.mode} {order.result_to}" if not expected.code else f"{seen.end}: {expected.code}"
-            ] += 1
+            why = ", ".join(expected.codes)
+            self.played[f"{seen.end}: {why}" if why else f"{seen.end} {order.mode} {order.result_to}"] += 1
         self._compare(order, expected, seen, disturbance if seen.disturbed else None)
         if disturbance is not None and disturbance.deed is Deed.REVOKE and seen.disturbed and covering is not None:
             self.model.end_agreement(covering, order.asker if disturbance.sender == "asker" else order.owner)
@@ -172,8 +171,7 @@ class FederationRun(RuleBasedStateMachine):
         else:
             assert side.units == 0
         if disturbance is None:
-            codes = (expected.code,) if expected.code else ()
-            assert side.codes == codes, (role, side)
+            assert side.codes == expected.codes, (role, side)
 
     @invariant()
     def budgets(self) -> None:

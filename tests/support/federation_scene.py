@@ -1,7 +1,7 @@
 """A run that is played by hand: what chance may leave out, once in each share.
 
 Each side crashes, and each cancels, in a match; then each step that ends something is followed by a request that it
-spoils.
+spoils; one asks for more at once than was agreed.
 """
 
 from tests.support.federation_deeds import Deed
@@ -34,6 +34,10 @@ def play_scene(machine: FederationMachine) -> None:
     machine.confirm(pair=(BANK, NGO))
     machine.agree(pair=(NGO, BANK), units=UNITS, silent=True)
     machine.request(order=ASKED)
+    machine.end_agreement_of(machine.model.agreements[0], by=NGO)
+    machine.agree(pair=(BANK, NGO), units=100, silent=True)
+    machine.add(who=BANK, added={"forty-five", "thirty", "twelve", "six"})
+    machine.request_anything(order=ASKED)  # for 128 units
     machine.revoke(who=NGO)
     machine.budgets()
     machine.teardown()
