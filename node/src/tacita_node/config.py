@@ -60,6 +60,10 @@ class Limits(BaseModel):
         default=10.0, gt=0, description="requests without a valid token from one address a second, in the long run"
     )
     stranger_burst: int = Field(default=200, ge=1, description="of these, at once after a pause")
+    relayed_per_second: float = Field(
+        default=10.0, gt=0, description="requests of all tokens a second for which the broker is asked"
+    )
+    relayed_burst: int = Field(default=100, ge=1, description="of these, at once after a pause")
     datasets: int = Field(default=1_000, ge=1, description="own datasets")
     tokens: int = Field(default=100, ge=1, description="local API tokens")
     agreements_pending: int = Field(default=32, ge=1, description="unsigned agreements kept from one partner")

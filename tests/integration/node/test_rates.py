@@ -52,3 +52,17 @@ async def test_strangers_are_limited_and_do_not_shut_out_who_has_a_token(node: S
     for path in ("/healthz", "/v1/datasets"):
         assert_limited(await node.client.get(path, headers={"authorization": ""}))
     assert (await node.client.get("/v1/datasets")).status_code == 200
+
+
+async def test_readers_leave_the_nodes_matches_their_part_of_the_broker(tmp_path: Path) -> None:
+    """What the node asks the broker for counts against all that this partner may ask there, whoever reads it."""
+    clock = TestClock()
+    limits = Limits(relayed_per_second=SLOW, relayed_burst=5)
+    async with running(tmp_path, BrokerSimulator(clock), clock=clock, limits=limits) as node:
+        other = {"authorization": f"Bearer {(await node.services.tokens.issue(Role.AUDITOR)).secret}"}
+        for path in ("/v1/node", "/v1/doctor", "/v1/catalogue", "/v1/partners"):
+            assert (await node.client.get(path)).status_code == 200
+        assert (await node.client.get("/v1/node", headers=other)).status_code == 200
+        for path in ("/v1/node", "/v1/doctor", "/v1/catalogue", "/v1/partners"):
+            assert_limited(await node.client.get(path, headers=other))
+        assert (await node.client.get("/v1/datasets", headers=other)).status_code == 200

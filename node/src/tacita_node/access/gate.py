@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tacita_node.access.rates import Rate
-from tacita_node.access.roles import OPEN, Role, Route, Routes, check_permitted
+from tacita_node.access.roles import OPEN, RELAYED, Role, Route, Routes, check_permitted
 from tacita_node.access.tokens import Holder
 from tacita_node.config import Limits
 from tacita_node.disk import is_away
@@ -70,6 +70,7 @@ class Gate:
         self._limits = limits
         self._tokens = Rate(per_second=limits.token_per_second, burst=limits.token_burst, clock=clock)
         self._strangers = Rate(per_second=limits.stranger_per_second, burst=limits.stranger_burst, clock=clock)
+        self._relayed = Rate(per_second=limits.relayed_per_second, burst=limits.relayed_burst, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request itself or hands it on."""
@@ -100,6 +101,8 @@ class Gate:
         self._tokens.take(holder.token)
         route = self._routes.find(scope["method"], scope["path"])
         check_permitted(holder.roles, route)
+        if route in RELAYED:
+            self._relayed.take("")  # of all tokens together: readers leave the node's matches their part of the broker
         scope.setdefault("state", {})["holder"] = holder
         return route
 

@@ -30,6 +30,11 @@ READING = frozenset(Role)
 OPEN: frozenset[Route] = frozenset({("GET", "/healthz")})
 """Answered without a token."""
 
+RELAYED: frozenset[Route] = frozenset(
+    {("GET", "/v1/node"), ("GET", "/v1/doctor"), ("GET", "/v1/catalogue"), ("GET", "/v1/partners")}
+)
+"""What everybody may read and the node asks the broker for, each time. The broker counts that as this partner's."""
+
 TABLE: Mapping[Route, frozenset[Role]] = {
     ("GET", "/openapi.json"): READING,
     ("GET", "/v1/node"): READING,
