@@ -252,7 +252,7 @@ async def _enrol(
     from tacita_node.clock import system_clock
     from tacita_node.enrolment import EnrolmentRefused, enrol
     from tacita_node.identity import IdentityBroken
-    from tacita_sdk.errors import BrokerUnreachable, SdkError
+    from tacita_sdk.errors import BrokerUnreachable, CertificateRefused, SdkError
 
     try:
         verify = trusted(application.broker_ca)
@@ -269,6 +269,9 @@ async def _enrol(
                 clock=system_clock,
                 client=client,
             )
+        except CertificateRefused:
+            whose = "the system's authorities" if application.broker_ca is None else str(application.broker_ca)
+            fail(f"{whose} did not sign the certificate at {broker}: name who did with --broker-ca", UNREACHABLE)
         except BrokerUnreachable:
             fail(f"no broker answers at {broker}: compare the address, and run this again", UNREACHABLE)
         except (EnrolmentRefused, IdentityBroken, SdkError) as error:

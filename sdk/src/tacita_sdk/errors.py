@@ -54,6 +54,10 @@ class BrokerUnreachable(SdkError):
     """The broker could not be reached, or only something in front of it answered."""
 
 
+class CertificateRefused(BrokerUnreachable):
+    """Something answered at the broker's address, with a certificate that no trusted authority vouches for."""
+
+
 class BrokerProblem(_Problem):
     """The broker refused a request.
 

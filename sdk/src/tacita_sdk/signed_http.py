@@ -10,6 +10,7 @@
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -21,7 +22,7 @@ from tacita_protocol.crypto.httpsig import RequestParts, sign_request, verify_re
 from tacita_protocol.crypto.keys import SigningKey, VerifyKey
 from tacita_protocol.errors import ProtocolError
 from tacita_protocol.statements.statement import Part
-from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted
+from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, CertificateRefused, ResponseUntrusted
 from tacita_sdk.retry import RetryPolicy
 
 ANSWER_MAX_BYTES = MAX_LIST_BYTES
@@ -169,7 +170,16 @@ class SignedHttp:
             finally:
                 await response.aclose()
         except httpx2.RequestError as error:
+            if _is_of_certificate(error):
+                raise CertificateRefused("no trusted authority vouches for the broker's certificate") from error
             raise BrokerUnreachable("the broker could not be reached") from error
+
+
+def _is_of_certificate(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def _worth_repeating(answer: Answer) -> bool:

@@ -1,5 +1,6 @@
 """A node that examines itself, in a federation of real parts: what it finds when something is missing or blocked."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from email.utils import formatdate
 from pathlib import Path
@@ -120,6 +121,16 @@ async def test_a_broker_that_is_not_there_is_asked_once(federation: MatchFederat
     assert found["trust"].status == "ok"
     assert asked.count("/v1/broker") == 1
     assert set(asked) <= {"/v1/broker", "/v1/tokens"}
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_found(federation: MatchFederation, line: Line) -> None:
+    async def untrusted(request: httpx2.Request, _: Send) -> httpx2.Response:
+        raise httpx2.ConnectError("refused", request=request) from ssl.SSLCertVerificationError("unknown authority")
+
+    line(untrusted)
+    found = await examined(federation)
+    assert (found["broker"].status, "vouches for the certificate" in found["broker"].found) == ("failed", True)
+    assert found["clock"].status == "skipped"
 
 
 async def test_something_that_answers_in_its_stead_is_no_broker(federation: MatchFederation, line: Line) -> None:

@@ -10,7 +10,7 @@ from tacita_protocol.errors import ProofInvalid, ProtocolError
 from tacita_protocol.tlog.tiles import CHECKPOINT_PATH
 from tacita_protocol.tlog.trust import TrustPolicy
 from tacita_sdk.broker import BrokerClient
-from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted, SdkError
+from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, CertificateRefused, ResponseUntrusted, SdkError
 from tacita_sdk.node_api import Finding
 
 SKEW_WARNING_SECONDS = 10
@@ -34,6 +34,13 @@ async def broker_and_clock(broker: BrokerClient, *, url: str, clock: Clock) -> l
     """Whether the broker answers, and how far its clock is from this one."""
     try:
         theirs = await broker.time()
+    except CertificateRefused:
+        fix = "Set `broker_ca` in config.toml to who signed it, or see what is between this machine and the broker."
+        found = f"No trusted authority vouches for the certificate at {url}."
+        return [
+            Finding(check="broker", status="failed", found=found, fix=fix),
+            Finding(check="clock", status="skipped", found=_BROKER_FIRST),
+        ]
     except BrokerUnreachable:
         fix = f"See whether this machine reaches {url} (name, outgoing connections), and ask its operator if it runs."
         return [
