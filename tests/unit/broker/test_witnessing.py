@@ -1,6 +1,7 @@
 """Which entries a late cosignature proves, and what that changes for the checkpoint that is pinned by then."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from tacita_broker.config import Limits
@@ -50,6 +51,32 @@ def test_a_late_cosignature_proves_for_the_newer_checkpoint_too(tmp_path: Path, 
             assert await witnessing.proof("two") is not None
             notes.append(await _grown(bench, sequencer, "three", excluded=""))
             assert await witnessing.advance()  # nothing below the second checkpoint waits any more
+
+    asyncio.run(run())
+
+
+def test_a_cosignature_that_was_cut_off_may_come_again(tmp_path: Path, template: Path) -> None:
+    """At whatever point: it may be stored by then, or not."""
+
+    async def run() -> None:
+        async with log_bench(tmp_path, template) as bench:
+            signer = CosignatureSigner("first", SigningKey.generate())
+            sequencer = await bench.sequencer()
+            witnessing = Witnessing(bench.database, bench.files, lambda: sequencer.head, LIMITS, lambda: NOW)
+            witnessing.trust = federation_policy(SIGNER.verifier, {"first": signer.verifier}, threshold=1)
+            for turns in range(40):
+                name = f"entry-{turns}"
+                text, _ = split_note((await _grown(bench, sequencer, name, excluded="")).encode())
+                assert await witnessing.advance()
+                line = signer.cosign(text, NOW)
+                coming = asyncio.ensure_future(witnessing.add_cosignature(turns + 1, line))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                coming.cancel()
+                with suppress(asyncio.CancelledError):
+                    await coming
+                await witnessing.add_cosignature(turns + 1, line)
+                assert await witnessing.proof(name) is not None
 
     asyncio.run(run())
 

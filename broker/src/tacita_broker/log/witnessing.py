@@ -59,7 +59,9 @@ class Witnessing:
         self._clock = clock
         self._changing = asyncio.Lock()
         self._newest: _Pinned | None = None
-        """The newest pinned checkpoint, as `resettle` read it: only the broker that holds the log changes any."""
+        """The newest pinned checkpoint as stored, unless `_unsure`: only the broker that holds the log changes any."""
+        self._unsure = False
+        """A change was cut off, or failed, in its transaction: it may be stored all the same."""
         self.trust: TrustPolicy | None = None
         """The federation's trust file; nothing is witnessed, and no match served, before it is issued."""
 
@@ -69,14 +71,16 @@ class Witnessing:
             head = self._head()
             if self.trust is None or head.size == 0:
                 return False
+            await self._be_sure()
             pinned = self._newest
             if pinned is not None and (pinned.size >= head.size or not self._served(pinned)):
                 return False
             row = LogCheckpointRow(size=head.size, note=head.note, pinned=self._clock())
+            self._unsure = True
             async with self._database.write() as session:
                 session.add(row)
                 new = await _stored(session, row)
-            self._newest = new
+            self._remember(new)
             return True
 
     async def next_for(self, old: int) -> WitnessNext | None:
@@ -100,6 +104,7 @@ class Witnessing:
         """
         async with self._changing:
             trust = self.trust
+            await self._be_sure()
             checkpoint = await self._checkpoint(size)
             if trust is None or checkpoint is None:
                 raise conflict("checkpoint-not-asked", "This checkpoint is not one that witnesses are asked for.")
@@ -115,11 +120,9 @@ class Witnessing:
 
     async def resettle(self) -> None:
         """Read the pinned checkpoint and count its cosignatures: at a start, after a fault, under a new trust file."""
-        newest = select(LogCheckpointRow).order_by(LogCheckpointRow.size.desc()).limit(1)
         async with self._changing:
-            async with self._database.read() as session:
-                row = await session.scalar(newest)
-                self._newest = None if row is None else await _stored(session, row)
+            self._unsure = True
+            await self._be_sure()
             if self.trust is not None and self._newest is not None:
                 await self._settle(self.trust, self._newest)
 
@@ -176,6 +179,7 @@ class Witnessing:
         settled = replace(checkpoint, quorum=known, unproved=checkpoint.unproved - proved)
         if added is not None or settled != checkpoint:
             newest = self._newest
+            self._unsure = True
             async with self._database.write() as session:
                 if added is not None:
                     session.add(added)
@@ -184,9 +188,22 @@ class Witnessing:
                     newest = settled
                 elif proved:  # and thus perhaps some of its entries
                     newest = replace(newest, unproved=await _unproved(session, newest.size))
-            self._newest = newest
+            self._remember(newest)
         await asyncio.to_thread(self._files.add_cosignatures, _cosigned(checkpoint.note, checkpoint.lines, frozenset()))
         return quorum or bool(proved)
+
+    async def _be_sure(self) -> None:
+        """Read the newest pinned checkpoint again if what is remembered may not be what is stored."""
+        if not self._unsure:
+            return
+        newest = select(LogCheckpointRow).order_by(LogCheckpointRow.size.desc()).limit(1)
+        async with self._database.read() as session:
+            row = await session.scalar(newest)
+            found = None if row is None else await _stored(session, row)
+        self._remember(found)
+
+    def _remember(self, newest: _Pinned | None) -> None:
+        self._newest, self._unsure = newest, False
 
     def _served(self, pinned: _Pinned) -> bool:
         if pinned.quorum is None:
