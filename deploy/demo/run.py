@@ -93,9 +93,9 @@ def introduce() -> None:
     say("Albion Bank     10,000 customers: telephone numbers, accounts, e-mail addresses.")
     say("Harbour Hotels  a hotel group with 300 staffing agencies, and 40 more that want to work for it.")
     say("Haven           an NGO with a victims' hotline, and lists of what victims and adverts named.")
-    say("The broker      carries sealed messages between them, and writes a journal of every question. It has no list.")
-    say("The regulator   has no list either. It countersigns the journal, and will check it at the end.")
-    say("A university    countersigns the journal too, so that nobody can rewrite it together with one witness.")
+    say("The broker      carries sealed messages between them, and writes a log of every question. It has no list.")
+    say("The regulator   has no list either. It countersigns the log, and will check it at the end.")
+    say("A university    countersigns the log too, so that nobody can rewrite it together with one witness.")
 
 
 def report_start(cast: Cast) -> None:

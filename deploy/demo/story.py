@@ -99,7 +99,7 @@ def power_cut(cast: Cast, data: SampleData, tally: Tally) -> None:
         f"Started again, it was back after {ended.restart_seconds:.1f} s."
     )
     asker, answerer = ended.asker.summary, ended.answerer.summary
-    sides = f"NGO: {asker.state}. Bank: {answerer.state}. Journal: {asker.outcome}."
+    sides = f"NGO: {asker.state}. Bank: {answerer.state}. Log: {asker.outcome}."
     tally.expect(ended.agreed, f"After the power cut the sides disagree. {sides}")
     if ended.completed:
         say(f"It had just finished, and all agree on that. {sides}")
@@ -134,32 +134,32 @@ def noes(cast: Cast, tally: Tally) -> str:
 
 def inspected(cast: Cast, inspection: Inspection, denied: str, tally: Tally) -> None:
     """The regulator checks the log, and catches two forgeries of it."""
-    chapter("8. The regulator checks the journal at its own desk: files only, no network, nobody to believe.")
+    chapter("8. The regulator checks the log at its own desk: files only, no network, nobody to believe.")
     inspection.receive(cast)
     steps = inspection.verify()
     tally.verified = True
     tally.log_size = inspection.log_size
     names = ", ".join(step["name"] for step in steps)
-    say(f"The real journal has {tally.log_size} entries and passes all {len(steps)} checks: {names}.")
+    say(f"The real log has {tally.log_size} entries and passes all {len(steps)} checks: {names}.")
     say(
         "The regulator learned which organisation asked which other one about what kind of data, why, under which "
         "rules, and how it ended. It saw no telephone number, no account and no person, nor how many were found."
     )
     entry = inspection.opening_of(denied, cast.hotel.member.partner)
-    chapter("9. Somebody tampers: the denied question of the hotels is to vanish from a copy of the journal.")
+    chapter("9. Somebody tampers: the denied question of the hotels is to vanish from a copy of the log.")
     changed = f"One character of entry {entry} is changed."
     _forged(changed, inspection.catch_changed(entry), tally)
     rewritten = f"The broker takes entry {entry} out, computes everything anew and signs it again with its own key."
     _forged(rewritten, inspection.catch_rewritten(entry), tally)
     inspection.verify()
     say(
-        "The real journal still passes. The forged one lacks what the broker cannot make: the signatures of the "
+        "The real log still passes. The forged one lacks what the broker cannot make: the signatures of the "
         "regulator and the university."
     )
 
 
 def _forged(deed: str, caught: str | None, tally: Tally) -> None:
-    tally.expect(caught is not None, f"A forged journal was not caught: {deed}")
+    tally.expect(caught is not None, f"A forged log was not caught: {deed}")
     say(f"{deed} The regulator's check: {caught or 'PASSED, which must not be'}.")
 
 
@@ -183,5 +183,5 @@ def in_short(tally: Tally) -> None:
         "that were not planted. Each was told to one side only: the bank knows which of its accounts were reported, "
         "the hotels which applicants to look at twice, the NGO which of its callers, adverts and companies lead to a "
         "bank or an agency. Nobody saw another's list. "
-        f"{tally.denied} questions were denied and {tally.refused} was refused, and the journal has them all."
+        f"{tally.denied} questions were denied and {tally.refused} was refused, and the log has them all."
     )

@@ -59,7 +59,8 @@ def test_a_number_is_called_rounded_and_its_engine_semi_honest() -> None:
 
 
 def test_hits_name_the_command_that_shows_them() -> None:
-    assert f"  3 hits: tacita match hits {SUMMARY.match}" in lines_of(summary(hits=3))
+    for number, said in ((0, "0 hits"), (1, "1 hit"), (3, "3 hits")):
+        assert f"  {said}: tacita match hits {SUMMARY.match}" in lines_of(summary(hits=number))
 
 
 def test_without_a_terminal_progress_is_a_line_per_state() -> None:

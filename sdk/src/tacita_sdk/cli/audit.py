@@ -37,7 +37,8 @@ def export(
         opened.write(body.model_dump_json(by_alias=True))
     written = ExportWritten(file=str(file), matches=len(body.matches), left_out=body.left_out)
     older = f"; {body.left_out} older ones do not fit into an export" if body.left_out else ""
-    show(written, as_json=session.as_json, lines=[f"{written.matches} matches written to {file}{older}"])
+    matches = "1 match" if written.matches == 1 else f"{written.matches} matches"
+    show(written, as_json=session.as_json, lines=[f"{matches} written to {file}{older}"])
 
 
 @app.command("list", epilog="Example: tacita audit list --limit 20")

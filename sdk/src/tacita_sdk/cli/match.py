@@ -198,4 +198,5 @@ def _who_learns(summary: "MatchSummary") -> str:
 def _found(summary: "MatchSummary") -> str:
     if summary.mode == "cardinality":
         return f"{summary.hits} in common, a rounded number; there is no list of them."
-    return f"{summary.hits} hits: tacita match hits {summary.match}"
+    hits = "1 hit" if summary.hits == 1 else f"{summary.hits} hits"
+    return f"{hits}: tacita match hits {summary.match}"
