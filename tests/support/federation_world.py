@@ -235,10 +235,15 @@ class World:
         return row is not None and row.granted is True
 
     async def everything_is_logged(self) -> bool:
-        """Whether no entry waits for its place in the log."""
+        """Whether no entry waits for its place in the log, and the published checkpoint holds them all."""
         waiting = select(LogEntryRow.reference).where(LogEntryRow.position.is_(None)).limit(1)
+        placed = select(LogEntryRow.position).where(LogEntryRow.position.is_not(None))
         async with self.broker.database.read() as session:
-            return (await session.execute(waiting)).first() is None
+            if (await session.execute(waiting)).first() is not None:
+                return False
+            size = len((await session.scalars(placed)).all())
+        _, published, *_ = (self.root / "broker" / "log" / "checkpoint").read_text().splitlines()
+        return int(published) == size  # a place is given before the files are written
 
     # --- its beginning and its end ------------------------------------------------------------------------------------
 
