@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx2
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tacita_broker.app import create_app
 from tacita_broker.directory import BrokerDirectory, NewBroker
@@ -237,11 +237,11 @@ class World:
     async def everything_is_logged(self) -> bool:
         """Whether no entry waits for its place in the log, and the published checkpoint holds them all."""
         waiting = select(LogEntryRow.reference).where(LogEntryRow.position.is_(None)).limit(1)
-        placed = select(LogEntryRow.position).where(LogEntryRow.position.is_not(None))
+        placed = select(func.count()).select_from(LogEntryRow).where(LogEntryRow.position.is_not(None))
         async with self.broker.database.read() as session:
             if (await session.execute(waiting)).first() is not None:
                 return False
-            size = len((await session.scalars(placed)).all())
+            size = (await session.execute(placed)).scalar_one()
         _, published, *_ = (self.root / "broker" / "log" / "checkpoint").read_text().splitlines()
         return int(published) == size  # a place is given before the files are written
 
