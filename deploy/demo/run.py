@@ -12,7 +12,6 @@ import shutil
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.demo.cast import Cast, assembled
@@ -46,23 +45,21 @@ def main() -> int:
     tally = Tally()
     introduce()
     _clear(ROOT)
-    print("\nMaking their keys and directories, and starting them ...", flush=True)
-    with Federation(ROOT, ENVIRONMENT) as federation, ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(write_sample_data, ROOT / "data")
-        with assembled(federation) as cast:
-            report_start(cast)
-            inspection = play(cast, writing.result(), tally)
-            line = json.dumps(tally.summary())
-            (ROOT / "summary.json").write_text(line + "\n", encoding="ascii")
-            print(
-                f"\nEverything is in {ROOT}/; it took {time.monotonic() - started:.0f} s. The regulator's check again:"
-            )
-            print(f"  .venv/bin/tacita {' '.join(inspection.command(inspection.log))}")
-            if keep:
-                stay(cast)
-                print(line, flush=True)
-                with contextlib.suppress(KeyboardInterrupt):
-                    signal.pause()
+    print("\nWriting their lists, making their keys and directories, and starting them ...", flush=True)
+    # Not in a thread beside: Ctrl-C in this thread's middle of an import would leave another's import waiting for ever.
+    data = write_sample_data(ROOT / "data")
+    with Federation(ROOT, ENVIRONMENT) as federation, assembled(federation) as cast:
+        report_start(cast)
+        inspection = play(cast, data, tally)
+        line = json.dumps(tally.summary())
+        (ROOT / "summary.json").write_text(line + "\n", encoding="ascii")
+        print(f"\nEverything is in {ROOT}/; it took {time.monotonic() - started:.0f} s. The regulator's check again:")
+        print(f"  .venv/bin/tacita {' '.join(inspection.command(inspection.log))}")
+        if keep:
+            stay(cast)
+            print(line, flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
     for problem in tally.unexpected:
         print(problem, file=sys.stderr)
     if not keep:

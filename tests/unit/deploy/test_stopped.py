@@ -19,7 +19,7 @@ def test_ctrl_c_ends_the_demo_with_a_sentence(tmp_path: Path) -> None:
         text=True,
     ) as demo:
         assert demo.stdout is not None
-        while "Making their keys" not in demo.stdout.readline():
+        while "making their keys" not in demo.stdout.readline():
             assert demo.poll() is None
         demo.send_signal(signal.SIGINT)
         _, said = demo.communicate(timeout=120)
