@@ -16,6 +16,7 @@ from hypothesis import settings
 from tests.support.lighter_process import OBJECTS_BETWEEN_COLLECTIONS
 from tests.support.postgresql import PostgresServer, start_postgresql
 from tests.support.scale import SOAKING
+from tests.support.shared_statements import share_compiled_statements
 
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 * 2**30
@@ -33,6 +34,7 @@ def pytest_configure() -> None:
     """
     if not SOAKING and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    share_compiled_statements()
 
 
 def pytest_collection_finish() -> None:

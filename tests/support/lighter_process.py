@@ -24,7 +24,10 @@ def cheap_key_files() -> Iterator[None]:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """In the block, garbage is collected rarely, and only what was made in it."""
+    """In the block, garbage is collected rarely, and only what was made in it.
+
+    What lived before it is left alone afterwards too: to search all that a process of tests has loaded takes seconds.
+    """
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
@@ -33,4 +36,3 @@ def rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
