@@ -3,6 +3,7 @@
     SdkError
     ├── BrokerUnreachable      try again later: no usable answer came from the broker
     ├── BrokerProblem          the broker answered no: `status`, `code`, `detail` say why
+    ├── AddressRefused         name another address: the token would not be safe on its way to this one
     ├── NodeUnreachable        start the node, or check its address
     ├── NodeProblem            the node answered no: `status`, `code`, `detail` say why
     ├── ResponseUntrusted      the answer is not provably the other side's, or not in the agreed form: do not go on
@@ -66,6 +67,10 @@ class BrokerProblem(_Problem):
     """
 
     proven: bool = False
+
+
+class AddressRefused(SdkError):
+    """What was given is no address of a node, or the token would not be safe on its way there; nothing was sent."""
 
 
 class NodeUnreachable(SdkError):

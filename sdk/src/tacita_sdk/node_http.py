@@ -19,6 +19,7 @@ import httpx2
 from pydantic import ValidationError
 
 from tacita_sdk.errors import NodeProblem, NodeUnreachable, ResponseUntrusted
+from tacita_sdk.node_address import require_address
 from tacita_sdk.node_api import NodePage
 from tacita_sdk.node_calls import Body, Call
 from tacita_sdk.retry import RetryPolicy
@@ -38,8 +39,8 @@ R = TypeVar("R")
 class _Wire:
     """What blocking and other connections have in common: everything but the waiting."""
 
-    def __init__(self, url: str, token: str, retry: RetryPolicy) -> None:
-        self._url = url
+    def __init__(self, url: str, token: str, retry: RetryPolicy, plain_http: bool) -> None:
+        self._url = require_address(url, plain_http=plain_http)
         self._headers = {"authorization": f"Bearer {token}"}
         self._retry = retry
 
@@ -95,7 +96,8 @@ class NodeConnection(_Wire):
     """Blocking calls to one node with a token.
 
     Every call raises `NodeUnreachable` when nothing answers, `NodeProblem` when the node says no and why, and
-    `ResponseUntrusted` when what answers is no Tacita node.
+    `ResponseUntrusted` when what answers is no Tacita node. Making one raises `AddressRefused` for an address
+    to which the token would not be safe on its way.
 
     Args:
         url: address of the local API.
@@ -103,6 +105,7 @@ class NodeConnection(_Wire):
         transport: how to get there; None for the network.
         retry: how often, and with which pauses, a call is tried that may be repeated.
         sleep: waits for seconds.
+        plain_http: whether the token may go over http to another machine, whose network is trusted with it.
     """
 
     def __init__(
@@ -113,8 +116,9 @@ class NodeConnection(_Wire):
         transport: httpx2.BaseTransport | None = None,
         retry: RetryPolicy = RETRY,
         sleep: Callable[[float], None] = time.sleep,
+        plain_http: bool = False,
     ) -> None:
-        super().__init__(url, token, retry)
+        super().__init__(url, token, retry, plain_http)
         self._sleep = sleep
         self._http = httpx2.Client(base_url=url, headers=self._headers, transport=transport, trust_env=False)
 
@@ -192,8 +196,9 @@ class AsyncNodeConnection(_Wire):
         transport: httpx2.AsyncBaseTransport | None = None,
         retry: RetryPolicy = RETRY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        plain_http: bool = False,
     ) -> None:
-        super().__init__(url, token, retry)
+        super().__init__(url, token, retry, plain_http)
         self._sleep = sleep
         self._http = httpx2.AsyncClient(base_url=url, headers=self._headers, transport=transport, trust_env=False)
 

@@ -39,7 +39,7 @@ def test_a_wait_that_expires_says_that_the_match_goes_on() -> None:
 
     async def scene() -> None:
         transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=summary("matching")))
-        async with AsyncNode("http://node.test", token="t", transport=transport) as node:
+        async with AsyncNode("https://node.test", token="t", transport=transport) as node:
             await AsyncMatch(node, MATCH).wait(timeout=5, clock=lambda: next(times))
 
     with pytest.raises(WaitExpired, match=f"tacita match wait {MATCH}"):
@@ -73,7 +73,7 @@ class _HeldBody(httpx2.AsyncByteStream):
 def test_a_cancelled_wait_leaves_nothing_behind() -> None:
     async def scene() -> None:
         held = Held()
-        async with AsyncNode("http://node.test", token="t", transport=held) as node:
+        async with AsyncNode("https://node.test", token="t", transport=held) as node:
             waiting = asyncio.create_task(AsyncMatch(node, MATCH).wait())
             await held.reached.wait()
             waiting.cancel()
@@ -94,7 +94,7 @@ def test_a_wait_cancelled_between_two_looks_ends_at_once() -> None:
             await asyncio.Event().wait()
 
         transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=summary("matching")))
-        async with AsyncNode("http://node.test", token="t", transport=transport) as node:
+        async with AsyncNode("https://node.test", token="t", transport=transport) as node:
             waiting = asyncio.create_task(AsyncMatch(node, MATCH).wait(sleep=sleep))
             await asleep.wait()
             waiting.cancel()
@@ -116,11 +116,11 @@ def test_pauses_between_attempts_are_waited_for() -> None:
 
     async def scene() -> None:
         async with AsyncNode(
-            "http://node.test", token="t", transport=httpx2.MockTransport(refuse), sleep=sleep
+            "https://node.test", token="t", transport=httpx2.MockTransport(refuse), sleep=sleep
         ) as node:
             await node.status()
 
-    with pytest.raises(NodeUnreachable, match=r"http://node\.test"):
+    with pytest.raises(NodeUnreachable, match=r"https://node\.test"):
         asyncio.run(scene())
     assert len(pauses) == 3
 
@@ -141,7 +141,7 @@ def test_an_import_that_is_cancelled_while_its_file_is_read_is_cancelled(tmp_pat
     os.mkfifo(tmp_path / "phones.csv")
 
     async def scene() -> None:
-        async with AsyncNode("http://node.test", token="t") as node:
+        async with AsyncNode("https://node.test", token="t") as node:
             importing = asyncio.create_task(node.import_csv(tmp_path / "phones.csv", dataset="p", kind="phone"))
             writing = await read_by_another(tmp_path / "phones.csv")
             try:

@@ -10,7 +10,7 @@ from tacita_sdk.cli.connection import connect
 
 @pytest.fixture(autouse=True)
 def no_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TACITA_NODE", "TACITA_TOKEN", "TACITA_TOKEN_FILE", "TACITA_PROFILE"):
+    for name in ("TACITA_NODE", "TACITA_TOKEN", "TACITA_TOKEN_FILE", "TACITA_PROFILE", "TACITA_PLAIN_HTTP"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TACITA_HOME", str(tmp_path / "home"))
 
@@ -23,7 +23,7 @@ def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypatc
     connect(None, None).close()
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:8441", "", "localhost", "ftp://127.0.0.1"])
+@pytest.mark.parametrize("address", ["127.0.0.1:8441", "", "localhost", "ftp://127.0.0.1", "http://", "http://[::"])
 def test_what_is_no_address_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("TACITA_TOKEN", "t")
     with pytest.raises(typer.BadParameter, match="begins with http"):

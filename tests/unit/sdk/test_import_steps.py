@@ -55,13 +55,13 @@ class Uploading:
 
 
 def blocking(file: Path, node: Uploading, seen: Callable[[ImportProgress], None]) -> ImportReport:
-    with Node("http://node.test", token="t", transport=httpx2.MockTransport(node)) as client:
+    with Node("https://node.test", token="t", transport=httpx2.MockTransport(node)) as client:
         return client.import_csv(file, dataset="p", kind="phone", on_progress=seen)
 
 
 def for_coroutines(file: Path, node: Uploading, seen: Callable[[ImportProgress], None]) -> ImportReport:
     async def scene() -> ImportReport:
-        async with AsyncNode("http://node.test", token="t", transport=httpx2.MockTransport(node)) as client:
+        async with AsyncNode("https://node.test", token="t", transport=httpx2.MockTransport(node)) as client:
             return await client.import_csv(file, dataset="p", kind="phone", on_progress=seen)
 
     return asyncio.run(scene())
@@ -126,7 +126,7 @@ def test_a_preview_shows_the_beginning_only(tmp_path: Path) -> None:
         seen = {"headings": ["x"], "delimiter": "comma", "column": None, "heading": None, "kind": None}
         return httpx2.Response(200, json={**seen, "region": None, "tried": 0, "valid": 0, "lines": []})
 
-    with Node("http://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
+    with Node("https://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
         for size in (PREVIEW_BYTES, PREVIEW_BYTES + 1):
             (tmp_path / "file.csv").write_bytes(b"x" * size)
             node.preview_csv(tmp_path / "file.csv", region="gb")

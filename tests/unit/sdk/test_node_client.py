@@ -50,7 +50,7 @@ def summary(state: str, *, hits: int | None = None, closed: bool = False) -> dic
 
 @contextmanager
 def node_answering(answer: Callable[[httpx2.Request], httpx2.Response]) -> Iterator[Node]:
-    with Node("http://node.test", token="secret-token", transport=httpx2.MockTransport(answer)) as node:
+    with Node("https://node.test", token="secret-token", transport=httpx2.MockTransport(answer)) as node:
         yield node
 
 
@@ -146,7 +146,7 @@ def test_a_node_that_is_not_there_is_named() -> None:
     def refuse(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused", request=request)
 
-    with node_answering(refuse) as node, pytest.raises(NodeUnreachable, match=r"http://node\.test"):
+    with node_answering(refuse) as node, pytest.raises(NodeUnreachable, match=r"https://node\.test"):
         node.status()
 
 

@@ -31,14 +31,14 @@ class Paged:
 
 def test_all_pages_are_gathered() -> None:
     paged = Paged()
-    with Node("http://node.test", token="t", transport=httpx2.MockTransport(paged.answer)) as node:
+    with Node("https://node.test", token="t", transport=httpx2.MockTransport(paged.answer)) as node:
         assert [entry.dataset for entry in node.catalogue()] == ["a", "b", "c"]
     assert paged.asked == [None, "haven/b", "haven/c"]
 
 
 def test_a_page_is_asked_for_when_the_last_one_is_used_up() -> None:
     paged = Paged()
-    with Node("http://node.test", token="t", transport=httpx2.MockTransport(paged.answer)) as node:
+    with Node("https://node.test", token="t", transport=httpx2.MockTransport(paged.answer)) as node:
         entries = node.iter_catalogue()
         assert paged.asked == []
         assert [next(entries).dataset, next(entries).dataset] == ["a", "b"]
@@ -51,7 +51,7 @@ def test_coroutines_see_the_same_pages() -> None:
     paged = Paged()
 
     async def scene() -> list[str]:
-        async with AsyncNode("http://node.test", token="t", transport=httpx2.MockTransport(paged.answer)) as node:
+        async with AsyncNode("https://node.test", token="t", transport=httpx2.MockTransport(paged.answer)) as node:
             return [entry.dataset async for entry in node.iter_catalogue()]
 
     assert asyncio.run(scene()) == ["a", "b", "c"]
@@ -70,13 +70,13 @@ def test_rejected_lines_come_in_pages_of_one_source() -> None:
         return httpx2.Response(200, json={"source": SOURCE, "rejects": rejects, "next": following})
 
     async def scene() -> tuple[list[int], list[int]]:
-        async with AsyncNode("http://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
+        async with AsyncNode("https://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
             gathered = await node.rejects("phones", source=SOURCE)
             return [one.line for one in gathered.rejects], [
                 one.line async for one in node.iter_rejects("phones", source=SOURCE)
             ]
 
-    with Node("http://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
+    with Node("https://node.test", token="t", transport=httpx2.MockTransport(answer)) as node:
         gathered = node.rejects("phones", source=SOURCE)
         assert ([one.line for one in gathered.rejects], gathered.next) == ([2, 5, 7], None)
         assert [one.line for one in node.iter_rejects("phones", source=SOURCE)] == [2, 5, 7]
@@ -89,7 +89,7 @@ def test_pages_that_lead_round_in_a_circle_end() -> None:
         return httpx2.Response(200, json={"matches": [], "next": "7-ab"})
 
     with (
-        Node("http://node.test", token="t", transport=httpx2.MockTransport(answer)) as node,
+        Node("https://node.test", token="t", transport=httpx2.MockTransport(answer)) as node,
         pytest.raises(ResponseUntrusted, match="circle"),
     ):
         node.matches()

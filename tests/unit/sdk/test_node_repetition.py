@@ -23,7 +23,7 @@ class Scripted:
         self.asked = 0
         self.pauses: list[float] = []
         self.node = Node(
-            "http://node.test",
+            "https://node.test",
             token="t",
             transport=httpx2.MockTransport(self.answer),
             retry=POLICY,

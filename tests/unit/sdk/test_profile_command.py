@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from tacita_sdk.cli.main import app
 from tacita_sdk.cli.profiles import ProfileRefused, Profiles
+from tacita_sdk.errors import NodeUnreachable
 
 
 @pytest.fixture
@@ -56,7 +57,9 @@ def test_a_name_is_taken_once(tmp_path: Path, token: Path) -> None:
     [
         (("Not a name",), "not well formed: NAME"),
         (("bank", "--node", "127.0.0.1"), "begins with http"),
-        (("bank", "--node", "http://two words"), "not well formed: --node"),
+        (("bank", "--node", "http://two words"), "begins with http"),
+        (("bank", "--node", "http://127.0.0.1/" + "x" * 300), "not well formed: --node"),
+        (("bank", "--node", "http://node.example"), "use https"),
     ],
 )
 def test_what_does_not_fit_is_wrong_usage(tmp_path: Path, token: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -91,3 +94,20 @@ def test_a_profiles_token_is_not_sent_elsewhere(tmp_path: Path, token: Path) -> 
     tacita(tmp_path, "profile", "add", "bank", "--node", "http://127.0.0.1:9", "--token-file", token)
     elsewhere = tacita(tmp_path, "data", "list", "--node", "http://127.0.0.1:10")
     assert (elsewhere.exit_code, "no token" in elsewhere.output) == (2, True)
+
+
+def test_http_to_another_machine_is_taken_only_where_it_was_allowed(tmp_path: Path, token: Path) -> None:
+    """Nobody answers at either address: what is refused is refused before anything is sent, with exit code 2."""
+    add = ("profile", "add", "bank", "--node", "http://0.0.0.0:9", "--token-file", token)
+    assert tacita(tmp_path, *add).exit_code == 2
+    assert tacita(tmp_path, *add, "--plain-http").exit_code == 0
+    refused = {"TACITA_NODE": "http://0.0.0.0:10", "TACITA_TOKEN_FILE": str(token)}
+    for environment, code in (
+        ({}, "unreachable"),
+        (refused, "refused"),
+        (refused | {"TACITA_PLAIN_HTTP": "0"}, "refused"),
+        (refused | {"TACITA_PLAIN_HTTP": "1"}, "unreachable"),
+    ):
+        done = tacita(tmp_path, "data", "list", **environment)
+        said = {"refused": done.exit_code == 2, "unreachable": isinstance(done.exception, NodeUnreachable)}
+        assert [name for name, is_so in said.items() if is_so] == [code]

@@ -9,7 +9,8 @@ from tacita_sdk.cli.profiles import DEFAULT_NODE_URL, Profile, ProfileRefused, P
 
 BANK = Profile(node="http://127.0.0.1:1", token_file="/keys/bank")
 NGO = Profile(node="http://127.0.0.1:2", token_file="/keys/ngo")
-BOTH = Profiles(current="bank", profiles={"bank": BANK, "ngo": NGO})
+FAR = Profile(node="http://far:1", token_file="/keys/far", plain_http=True)
+BOTH = Profiles(current="bank", profiles={"bank": BANK, "ngo": NGO, "far": FAR})
 ENVIRONMENT = {"TACITA_NODE": "http://127.0.0.1:3", "TACITA_TOKEN_FILE": "/keys/environment"}
 
 
@@ -30,6 +31,11 @@ ENVIRONMENT = {"TACITA_NODE": "http://127.0.0.1:3", "TACITA_TOKEN_FILE": "/keys/
         ({"node": "http://127.0.0.1:4"}, {}, Target("http://127.0.0.1:4", None, "bank")),
         ({}, {"TACITA_NODE": "http://127.0.0.1:4"}, Target("http://127.0.0.1:4", None, "bank")),
         ({"node": NGO.node}, {}, Target(NGO.node, None, "bank")),
+        # Nor is http to another machine taken because a profile takes it elsewhere.
+        ({"profile": "far"}, {}, Target(FAR.node, Path("/keys/far"), "far", plain_http=True)),
+        ({"profile": "far", "node": "http://far"}, {}, Target("http://far", None, "far")),
+        ({}, {"TACITA_PLAIN_HTTP": "1"}, Target(BANK.node, Path("/keys/bank"), "bank", plain_http=True)),
+        ({"profile": "bank"}, {"TACITA_PLAIN_HTTP": "1"}, Target(BANK.node, Path("/keys/bank"), "bank")),
     ],
 )
 def test_what_counts(options: dict[str, object], environment: dict[str, str], expected: Target) -> None:

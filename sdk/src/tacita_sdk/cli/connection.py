@@ -83,7 +83,8 @@ class Session:
         from tacita_sdk.node import Node
 
         target = self.target()
-        return Node(address_of(target.node), token=token_of(target))
+        address = address_of(target.node, plain_http=target.plain_http)
+        return Node(address, token=token_of(target), plain_http=target.plain_http)
 
 
 def on_node(command: Callable[..., None]) -> Callable[..., None]:
@@ -109,13 +110,15 @@ def connect(node_url: str | None, token_file: Path | None) -> "Node":
     return Session(node_url, token_file, None, as_json=False).connect()
 
 
-def address_of(text: str) -> str:
-    """An address that can be one; else a usage error."""
-    if not text.startswith(("http://", "https://")):
-        raise typer.BadParameter(
-            "an address begins with http://, for example http://127.0.0.1:8441", param_hint="--node"
-        )
-    return text
+def address_of(text: str, *, plain_http: bool) -> str:
+    """An address that can be one, and to which the token is safe on its way; else a usage error."""
+    from tacita_sdk.errors import AddressRefused
+    from tacita_sdk.node_address import require_address
+
+    try:
+        return require_address(text, plain_http=plain_http)
+    except AddressRefused as refused:
+        raise typer.BadParameter(str(refused), param_hint="--node") from refused
 
 
 def token_of(target: "Target") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tacita_sdk.cli.connection import Session, address_of, token_of
+from tacita_sdk.cli.connection import Session
 
 if TYPE_CHECKING:
     from tacita_sdk.node_api import DoctorReport, Finding
@@ -19,14 +19,13 @@ def doctor(session: Session) -> None:
     """
     from tacita_sdk.cli.output import EXIT_REFUSED, EXIT_UNREACHABLE, show
     from tacita_sdk.errors import NodeUnreachable
-    from tacita_sdk.node import Node
     from tacita_sdk.node_api import DoctorReport, Finding
 
     target = session.target()
     own = version("tacita-sdk")
     profile = "no profile" if target.profile is None else f"profile {target.profile}"
     code = 0
-    with Node(address_of(target.node), token=token_of(target)) as node:
+    with session.connect() as node:
         try:
             examined = node.doctor()
             findings = [

@@ -28,6 +28,12 @@ def add(
         typer.Option(help="File with the token that `tacita-node token` printed; it stays where it is.", exists=True),
     ],
     node: Annotated[str, typer.Option(help="Address of the node's local API.")] = "http://127.0.0.1:8441",
+    plain_http: Annotated[
+        bool,
+        typer.Option(
+            "--plain-http", help="Send the token unencrypted to another machine: the network is trusted with it."
+        ),
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a profile of that name.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -36,14 +42,14 @@ def add(
 
     from tacita_sdk.cli.profiles import Profile, ProfileRefused, Profiles, home
 
-    address_of(node)
+    address_of(node, plain_http=plain_http)
     read_token(token_file)
     place = home(os.environ)
     known = Profiles.load(place)
     if name in known.profiles and not replace:
         raise ProfileRefused(f"There is a profile {name!r} already: give another name, or --replace.")
     try:
-        profile = Profile(node=node, token_file=str(token_file.absolute()))
+        profile = Profile(node=node, token_file=str(token_file.absolute()), plain_http=plain_http)
         new = Profiles(current=known.current or name, profiles={**known.profiles, name: profile})
     except ValidationError as error:
         named = {"current": "NAME", "profiles": "NAME", "node": "--node", "token_file": "--token-file"}

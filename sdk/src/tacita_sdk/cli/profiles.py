@@ -37,6 +37,8 @@ class Profile(BaseModel):
 
     node: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=300)]
     token_file: Annotated[str, StringConstraints(pattern=r"^/", max_length=4_096)]
+    plain_http: bool = False
+    """Whether the token may go over http to another machine, whose network is trusted with it."""
 
 
 class Profiles(BaseModel):
@@ -97,6 +99,8 @@ class Target:
     token_file: Path | None
     profile: str | None
     """The profile that was looked at, if any."""
+    plain_http: bool = False
+    """Whether the token may go over http to another machine."""
 
 
 def home(environ: Mapping[str, str]) -> Path:
@@ -112,7 +116,7 @@ def choose(
     """The node and token that options, environment and profiles say, in this order.
 
     A profile named on the command line goes before the environment like any option. A profile's token is for the
-    profile's node only: with another address it is not sent. Raises `ProfileRefused`.
+    profile's node only: with another address it is not sent, and neither is http taken for it. Raises `ProfileRefused`.
     """
     surrounding: Mapping[str, str] = {} if profile is not None else environ
     name = profile or environ.get("TACITA_PROFILE") or profiles.current
@@ -123,6 +127,9 @@ def choose(
     if token_file is None and (given := surrounding.get("TACITA_TOKEN_FILE")):
         token_file = Path(given)
     in_environment = "TACITA_TOKEN" in surrounding
-    if token_file is None and not in_environment and known is not None and known.node == address:
-        token_file = Path(known.token_file)
-    return Target(address, token_file, name)
+    plain_http = surrounding.get("TACITA_PLAIN_HTTP") == "1"
+    if known is not None and known.node == address:
+        plain_http = plain_http or known.plain_http
+        if token_file is None and not in_environment:
+            token_file = Path(known.token_file)
+    return Target(address, token_file, name, plain_http)
