@@ -24,6 +24,10 @@ def require_address(address: str, *, plain_http: bool = False) -> str:
         raise AddressRefused(_WANTED)
     if url.scheme not in ("http", "https") or not url.host:
         raise AddressRefused(_WANTED)
+    if url.userinfo:  # it would be shown wherever the address is, and a node knows tokens only
+        raise AddressRefused(
+            "A node's address holds no user name or password: give it without, and the token in a file of its own."
+        )
     if url.scheme == "http" and not plain_http and not _on_this_machine(url.host):
         raise AddressRefused(
             "Over http the token could be read on its way to another machine: use https, or reach the node by a tunnel "

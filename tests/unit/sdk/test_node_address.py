@@ -53,6 +53,16 @@ def test_what_is_no_address_is_refused_even_where_http_is_allowed(address: str) 
         require_address(address, plain_http=True)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://me:hidden-word@127.0.0.1:8441", "https://hidden-word@node.example", "https://:hidden-word@node.example"],
+)
+def test_a_password_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(AddressRefused, match="no user name or password") as refused:
+        require_address(address, plain_http=True)
+    assert "hidden-word" not in str(refused.value)
+
+
 def test_neither_client_is_made_for_such_an_address_unless_it_is_allowed() -> None:
     answering = httpx2.MockTransport(lambda _: httpx2.Response(200, json={"matches": []}))
     for client in (Node, AsyncNode):

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tacita_sdk.cli.main import app
-from tacita_sdk.cli.profiles import ProfileRefused, Profiles
+from tacita_sdk.cli.profiles import Profile, ProfileRefused, Profiles
 from tacita_sdk.errors import NodeUnreachable
 
 
@@ -111,3 +111,20 @@ def test_http_to_another_machine_is_taken_only_where_it_was_allowed(tmp_path: Pa
         done = tacita(tmp_path, "data", "list", **environment)
         said = {"refused": done.exit_code == 2, "unreachable": isinstance(done.exception, NodeUnreachable)}
         assert [name for name, is_so in said.items() if is_so] == [code]
+
+
+def test_an_address_with_a_password_is_refused_wherever_it_comes_from_and_not_repeated(
+    tmp_path: Path, token: Path
+) -> None:
+    address = "https://me:hidden-word@node.example"
+    old = Profile(node=address, token_file=str(token))  # as a file from before, or one that somebody wrote
+    Profiles(current="old", profiles={"old": old}).save(tmp_path / "home")
+    for arguments, environment in (
+        (("profile", "add", "bank", "--node", address, "--token-file", token), {}),
+        (("data", "list", "--node", address, "--token-file", token), {}),
+        (("doctor",), {"TACITA_NODE": address, "TACITA_TOKEN": "t"}),
+        (("data", "list"), {}),
+    ):
+        refused = tacita(tmp_path, *arguments, **environment)
+        assert (refused.exit_code, "no user name or password" in " ".join(refused.output.split())) == (2, True)
+        assert "hidden-word" not in refused.output
