@@ -14,6 +14,7 @@ import typer
 from tacita_node.access import cli as access
 from tacita_node.config import DEFAULT_PORT, NodeDirectory
 from tacita_node.doctor import cli as examination
+from tacita_node.jurisdictions import Jurisdiction
 from tacita_node.passphrase import PassphraseFile, passphrase_from
 from tacita_node.terminal import UNREACHABLE, AsJson, Directory, content_of, fail, settings_of, tell
 
@@ -66,7 +67,7 @@ def init(
     invite: Annotated[str, typer.Option(help="The invitation code that the broker's operator gave you.")],
     name: Annotated[str, typer.Option(help="Your organisation's name, as partners will see it.")],
     kind: Annotated[str, typer.Option(help="bank, payment-provider, hotel, employer, platform, ngo, ...")],
-    jurisdiction: Annotated[list[str], typer.Option(help="Country code; repeat the option for several.")],
+    jurisdiction: Jurisdiction,
     partner_id: Annotated[str | None, typer.Option("--id", help="Your id; made of the name when not given.")] = None,
     legal_entity: Annotated[str | None, typer.Option(help="The legal person's name; --name when not given.")] = None,
     contact: Annotated[str | None, typer.Option(help="How partners reach a person.")] = None,
@@ -97,7 +98,7 @@ def init(
             partner=partner_id or slug(name),
             name=name,
             kind=PartnerKind(kind),
-            jurisdictions=tuple(dict.fromkeys(country.upper() for country in jurisdiction)),
+            jurisdictions=tuple(jurisdiction),
             legal_entity=legal_entity or name,
             contact=contact or "not given",
             port=port,

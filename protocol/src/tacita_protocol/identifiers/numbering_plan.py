@@ -75,6 +75,12 @@ def reader_by(name: str) -> Reader:
     return read
 
 
+@cache
+def regions(name: str) -> frozenset[str]:
+    """The regions whose numbering plan one of the two libraries knows, by two letters."""
+    return frozenset(_library(name).SUPPORTED_REGIONS)
+
+
 def _library(name: str) -> Any:
     if name == FAST:
         import rphonenumbers
