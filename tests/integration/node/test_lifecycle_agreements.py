@@ -190,6 +190,9 @@ async def test_a_partner_that_the_broker_revoked_is_neither_asked_nor_answered(t
             await federation.order()
         with pytest.raises(ProblemError, match="partner-revoked"):
             await bank.running.agreements.partners.confirm(NGO, ngo.identity.fingerprint)
+        draft = AgreementDraft(with_=NGO, terms=(ACCOUNTS,), approved_by=("compliance",), their_approvers=("director",))
+        with pytest.raises(ProblemError, match="partner-revoked"):
+            await bank.running.agreements.propose(draft)
         assert await bank.running.agreements.confirmed_card(NGO) is None
         assert (await custody_types(bank)).count("partner-revoked") == 1
         await assert_shown_as_over(bank)

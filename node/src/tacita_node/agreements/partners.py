@@ -152,6 +152,21 @@ class PartnerBook:
             row = await session.get(ConfirmedPartner, partner)
         return None if row is None else _verified(row)
 
+    async def party(self, partner: str) -> Signed[PartnerCard]:
+        """The confirmed card of a partner with which something is to be agreed. Raises `ProblemError`."""
+        if await self.is_revoked(partner):
+            raise ProblemError(
+                409, "partner-revoked", "The broker has revoked this partner; nothing can be agreed with it any more."
+            )
+        card = await self.confirmed_card(partner)
+        if card is None:
+            raise ProblemError(
+                409,
+                "partner-unconfirmed",
+                "Confirm this partner first: compare its fingerprint with the partner over another channel.",
+            )
+        return card
+
     async def remembered_card(self, partner: str) -> Signed[PartnerCard] | None:
         """As `confirmed_card`, also of a partner that was revoked since: to tell it so, and to read its statements."""
         async with self._database.read() as session:

@@ -88,7 +88,7 @@ class AgreementService:
 
     async def propose(self, draft: AgreementDraft) -> KnownAgreement:
         """Signs a draft first and sends it to the other party. Raises `ProblemError`, or what the broker raises."""
-        peer = await self._confirmed(draft.with_)
+        peer = await self.partners.party(draft.with_)
         body = agreement_from(draft, own=self._own, peer=peer, now=self._clock())
         await self.policy.require(body, peer.body)
         signed = sign_statement(body, self._key)
@@ -235,7 +235,7 @@ class AgreementService:
             await self._record("agreement-signed", stored, session)
 
     async def _sign_received(self, row: AgreementRow) -> AgreementRow:
-        card = await self._confirmed(row.peer)
+        card = await self.partners.party(row.peer)
         try:
             offered = verify_offer(row.envelope, own=self._own, peer=card)
         except PeerViolation:
@@ -261,16 +261,6 @@ class AgreementService:
             stored = await session.get_one(AgreementRow, row.agreement)
             if stored.envelope == row.envelope:  # the other's signature may have come meanwhile
                 stored.sent = True
-
-    async def _confirmed(self, partner: str) -> Signed[PartnerCard]:
-        card = await self.confirmed_card(partner)
-        if card is None:
-            raise ProblemError(
-                409,
-                "partner-unconfirmed",
-                "Confirm this partner first: compare its fingerprint with the partner over another channel.",
-            )
-        return card
 
     async def _find(self, agreement: str) -> AgreementRow | None:
         async with self._database.read() as session:
