@@ -70,7 +70,13 @@ async def test_a_named_agreement_must_cover_the_order(tmp_path: Path) -> None:
         agreement = known.body.agreement
         with pytest.raises(ProblemError) as caught:
             await federation.order(agreement=agreement, basis="gdpr-6-1-d")
-        assert caught.value.code == "not-covered"
+        assert (caught.value.code, "payment-screening" in caught.value.detail) == ("not-covered", False)
+        with pytest.raises(ProblemError) as caught:
+            await federation.order(agreement=agreement, purpose="payment-screning")
+        assert (caught.value.code, caught.value.detail) == (
+            "not-covered",
+            "The agreement that was named is for another purpose: payment-screening.",
+        )
         assert (await federation.bank.ended(await federation.order(agreement=agreement))).outcome == "completed"
 
 

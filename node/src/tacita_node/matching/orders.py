@@ -22,7 +22,7 @@ from tacita_protocol.statements.dataset import DatasetCard
 from tacita_protocol.statements.match import MatchRequest, SenderDecision
 from tacita_protocol.statements.partner import PartnerCard
 from tacita_protocol.statements.statement import Signed, verify_statement
-from tacita_protocol.statements.vocabulary import Mode, ResultTo
+from tacita_protocol.statements.vocabulary import MAX_SENTENCE, Mode, ResultTo
 from tacita_sdk.node_api import MatchOrder
 
 REQUEST_VALID_SECONDS = 900
@@ -138,7 +138,7 @@ async def _agreement(
     services: NodeServices, order: MatchOrder, card: DatasetCard, mode: Mode, result_to: ResultTo, now: int
 ) -> Signed[Agreement] | None:
     """The agreement that covers the order: the named one, else any. None leaves it to whoever's set is tested."""
-    named = None if order.agreement is None else (await services.agreements.agreement(order.agreement)).digest
+    named = None if order.agreement is None else await services.agreements.agreement(order.agreement)
     covering = await services.agreements.covering(
         requester=services.identity.partner,
         responder=card.partner,
@@ -150,8 +150,17 @@ async def _agreement(
         purpose=order.purpose,
         legal_basis=order.basis,
         now=now,
-        digest=named,
+        digest=None if named is None else named.digest,
     )
     if covering is None and named is not None:
-        raise ProblemError(409, "not-covered", "The agreement that was named does not cover this match.")
+        raise _not_covered(named.body, card, order.purpose)
     return None if covering is None else covering[0]
+
+
+def _not_covered(agreement: Agreement, card: DatasetCard, purpose: str) -> ProblemError:
+    about = [term for term in agreement.terms if (term.owner, term.dataset) == (card.partner, card.dataset)]
+    purposes = sorted({one for term in about for one in term.purposes})
+    detail = f"The agreement that was named is for another purpose: {', '.join(purposes)}."
+    if not purposes or purpose in purposes or len(detail) > MAX_SENTENCE:
+        detail = "The agreement that was named does not cover this match."
+    return ProblemError(409, "not-covered", detail)

@@ -25,6 +25,8 @@ MAX_SEALED_SECRET = 2048
 """Longest sealed session secret, in characters of base64url (a hybrid HPKE ciphertext of 32 bytes has 1,558)."""
 MAX_SEALED_TEXT = 4096
 """Longest sealed value, in characters of base64url: room for 1,936 bytes beside the HPKE overhead."""
+MAX_SENTENCE = 500
+"""Characters of a sentence that says why something was refused."""
 MAX_UNIX_TIME = 253_402_300_799
 """The last second of the year 9999; a later time is a unit mistake (milliseconds) or an attack."""
 
@@ -173,7 +175,7 @@ NormaliserVersion = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}/[0-9
 VersionText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,31}$")]
 ShortText = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=100)]
 Text = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=300)]
-Sentence = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=500)]
+Sentence = Annotated[str, StringConstraints(pattern=_SHOWN, max_length=MAX_SENTENCE)]
 """Why something was refused."""
 PersonReference = ShortText
 """A person under a pseudonym that the person's own organisation can resolve."""

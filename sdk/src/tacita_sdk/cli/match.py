@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from tacita_sdk.cli.wording import identifier, identifier_or_none, not_well_form
 from tacita_sdk.cli.words import MODES, RECEIVERS, SENSITIVITIES, one_of
 
 if TYPE_CHECKING:
-    from tacita_sdk.node import Match
+    from tacita_sdk.node import Match, Node
     from tacita_sdk.node_api import MatchSummary
 
 app = typer.Typer(help="Match an own dataset against a partner's, privately.", no_args_is_help=True)
@@ -74,7 +75,10 @@ def run(
             )
         except ValidationError as error:
             raise not_well_formed(error) from error
-        _follow(match, wait, as_json=session.as_json)
+        summary = _follow(match, wait, as_json=session.as_json)
+        if summary.state in ("denied", "refused"):
+            _say_other_purposes(node, with_, purpose)
+    _end(summary)
 
 
 @app.command("wait", epilog="Example: tacita match wait 7c55…")
@@ -84,7 +88,8 @@ def wait_(session: Session, match: MatchId, wait: Seconds = 3_600.0) -> None:
     from tacita_sdk.node import Match
 
     with session.connect() as node:
-        _follow(Match(node, match), wait, as_json=session.as_json)
+        summary = _follow(Match(node, match), wait, as_json=session.as_json)
+    _end(summary)
 
 
 @app.command("list", epilog="Example: tacita match list --limit 20")
@@ -140,9 +145,8 @@ def hits(
     show(body, as_json=session.as_json, lines=lines)
 
 
-def _follow(match: "Match", seconds: float, *, as_json: bool) -> None:
+def _follow(match: "Match", seconds: float, *, as_json: bool) -> "MatchSummary":
     """Shows how a match goes on until it has ended, and then how it ended. Whatever stops this, the match goes on."""
-    from tacita_sdk.cli.output import EXIT_REFUSED
     from tacita_sdk.cli.progress import ProgressLine
     from tacita_sdk.errors import NodeUnreachable
 
@@ -160,8 +164,24 @@ def _follow(match: "Match", seconds: float, *, as_json: bool) -> None:
     finally:
         line.end()
     _show(summary, as_json=as_json)
+    return summary
+
+
+def _end(summary: "MatchSummary") -> None:
+    from tacita_sdk.cli.output import EXIT_REFUSED
+
     if summary.state != "closed":
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _say_other_purposes(node: "Node", with_: str, purpose: str) -> None:
+    """Beside a denial: which purposes would have been covered. It is told either way, so this may fail."""
+    from tacita_sdk.cli.agreed import other_purposes
+    from tacita_sdk.errors import SdkError
+
+    with suppress(SdkError):
+        if (sentence := other_purposes(node.iter_agreements(), with_, purpose)) is not None:
+            typer.echo(sentence, err=True)
 
 
 def lines_of(summary: "MatchSummary") -> list[str]:
