@@ -340,11 +340,12 @@ async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Waits for a condition, for a limited time."""
-    give_up = time.monotonic() + DEADLINE_SECONDS
+    """Waits for a condition, for a limited time; looks less and less often, because each look costs."""
+    give_up, pause = time.monotonic() + DEADLINE_SECONDS, 0.02
     while True:
         holds = condition()
         if holds if isinstance(holds, bool) else await holds:
             return
         assert time.monotonic() < give_up, "it did not come to this in time"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        pause = min(1.2 * pause, 0.1)
