@@ -3,7 +3,8 @@
     SdkError
     ├── BrokerUnreachable      try again later: no usable answer came from the broker
     ├── BrokerProblem          the broker answered no: `status`, `code`, `detail` say why
-    ├── AddressRefused         name another address: the token would not be safe on its way to this one
+    ├── ArgumentRefused        give something else: what was given does not fit, and nobody was asked
+    │   └── AddressRefused     name another address: the token would not be safe on its way to this one
     ├── NodeUnreachable        start the node, or check its address
     ├── NodeProblem            the node answered no: `status`, `code`, `detail` say why
     ├── ResponseUntrusted      the answer is not provably the other side's, or not in the agreed form: do not go on
@@ -69,7 +70,11 @@ class BrokerProblem(_Problem):
     proven: bool = False
 
 
-class AddressRefused(SdkError):
+class ArgumentRefused(SdkError):
+    """What was given does not fit. Nobody was asked, and nothing was made."""
+
+
+class AddressRefused(ArgumentRefused):
     """What was given is no address of a node, or the token would not be safe on its way there; nothing was sent."""
 
 

@@ -16,10 +16,16 @@ from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.statements.vocabulary import Mode, PartnerKind, ResultTo, Sensitivity
 from tacita_sdk.cli import words
 from tacita_sdk.cli.main import app
+from tacita_sdk.cli.output import explain_failure
+from tacita_sdk.errors import ArgumentRefused
 from tacita_sdk.node_api.imports import Delimiter
+from tests.support.memory_log import MemoryLog
 
 TACITA = Path(sys.executable).parent / "tacita"
 NOBODY = "http://127.0.0.1:9"
+LOG = MemoryLog(witnesses=("witness-one",))
+VKEY, TRUST = LOG.signer.vkey, LOG.trust.text
+WITNESS = ("witness", "init", "NEW", "--name", "w")
 
 
 def tacita(*arguments: str, token: str | None = "t", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -114,8 +120,34 @@ def test_what_cannot_be_undone_is_asked_first(command: tuple[str, ...]) -> None:
 
 def test_a_token_file_that_is_missing_is_named(tmp_path: Path) -> None:
     done = tacita("data", "list", "--token-file", str(tmp_path / "none"), token=None)
-    assert done.returncode == 1
-    assert str(tmp_path / "none") in done.stderr
+    assert done.returncode == 2
+    assert f"cannot read {tmp_path / 'none'}: No such file or directory." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("data", "list", "--profile", "nobody"), "There is no profile 'nobody'"),
+        (("profile", "use", "nobody"), "There is no profile 'nobody'"),
+        (("profile", "remove", "nobody"), "There is no profile 'nobody'"),
+        ((*WITNESS, "--broker", "ftp://b", "--log-vkey", VKEY), "http(s)://host[:port]"),
+        ((*WITNESS, "--broker", "https://b", "--log-vkey", "x"), "verifier key is malformed"),
+        (("audit", "verify", "--log", "http://[::", "--trust", "TRUST"), "not an address"),
+        (("audit", "verify", "--log", ".", "--trust", "TRUST", "--seen", "NONE"), "does not exist"),
+        (("audit", "verify", "NONE", "--log", ".", "--trust", "TRUST"), "does not exist"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(tmp_path: Path, command: tuple[str, ...], said: str) -> None:
+    """Exit code 2, before anybody is asked and before anything is made."""
+    (tmp_path / "trust").write_text(TRUST)
+    places = {"TRUST": tmp_path / "trust", "NONE": tmp_path / "none", "NEW": tmp_path / "new"}
+    environment = {"TACITA_HOME": str(tmp_path), "TACITA_NODE": NOBODY, "TACITA_TOKEN": "t"}
+    done = CliRunner(env=environment).invoke(app, [str(places.get(word, word)) for word in command])
+    sentence, code = done.stderr, done.exit_code
+    if isinstance(done.exception, ArgumentRefused):  # which `main` makes a sentence and an exit code
+        sentence, code = explain_failure(done.exception)
+    assert (code, said in sentence) == (2, True), sentence
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_draft_that_does_not_fit_names_the_fields_and_not_their_values(tmp_path: Path) -> None:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tacita_sdk.cli.profiles import DEFAULT_NODE_URL, Profile, ProfileRefused, Profiles, Target, choose, home
+from tacita_sdk.cli.profiles import (
+    DEFAULT_NODE_URL,
+    NoSuchProfile,
+    Profile,
+    ProfileRefused,
+    Profiles,
+    Target,
+    choose,
+    home,
+)
 
 BANK = Profile(node="http://127.0.0.1:1", token_file="/keys/bank")
 NGO = Profile(node="http://127.0.0.1:2", token_file="/keys/ngo")
@@ -49,7 +58,7 @@ def test_without_a_profile_it_is_the_usual_address() -> None:
 
 @pytest.mark.parametrize(("options", "environment"), [("nobody", {}), (None, {"TACITA_PROFILE": "nobody"})])
 def test_a_profile_that_is_not_there_is_named(options: str | None, environment: dict[str, str]) -> None:
-    with pytest.raises(ProfileRefused, match=r"no profile 'nobody'.*tacita profile list"):
+    with pytest.raises(NoSuchProfile, match=r"no profile 'nobody'.*tacita profile list"):
         choose(BOTH, environment, node=None, token_file=None, profile=options)
 
 

@@ -94,10 +94,15 @@ def lines_of(body: "AuditRecordDetail") -> list[str]:
 def verify(
     log: Annotated[str, typer.Option(help="The log: a directory, or the broker's address.")],
     trust: Annotated[Path, typer.Option(help="The federation's trust file.", exists=True)],
-    exports: Annotated[list[Path] | None, typer.Argument(help="Files made by `tacita audit export`.")] = None,
+    exports: Annotated[
+        list[Path] | None, typer.Argument(help="Files made by `tacita audit export`.", exists=True)
+    ] = None,
     seen: Annotated[
         list[Path] | None,
-        typer.Option(help="A checkpoint kept from earlier or elsewhere, which the log must still contain. Repeatable."),
+        typer.Option(
+            help="A checkpoint kept from earlier or elsewhere, which the log must still contain. Repeatable.",
+            exists=True,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

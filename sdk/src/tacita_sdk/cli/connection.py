@@ -72,7 +72,7 @@ class Session:
     as_json: bool
 
     def target(self) -> "Target":
-        """Which node, and where the token is. Raises `ProfileRefused`."""
+        """Which node, and where the token is. Raises `ProfileRefused` or `NoSuchProfile`."""
         from tacita_sdk.cli.profiles import Profiles, choose, home
 
         profiles = Profiles.load(home(os.environ))
@@ -141,12 +141,15 @@ def token_of(target: "Target") -> str:
 
 
 def read_token(file: Path) -> str:
-    """The text of a token file, which only its owner may read. Raises `OSError`."""
-    with file.open("rb") as opened:
-        mode = os.fstat(opened.fileno()).st_mode
-        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise typer.BadParameter(
-                f"others may read {file}, and who has the token is you: run `chmod 600 {file}`.",
-                param_hint="--token-file",
-            )
-        return opened.read(MAX_TOKEN_BYTES).decode("ascii", errors="replace").strip()
+    """The text of a token file, which only its owner may read; a usage error when it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise typer.BadParameter(
+                    f"others may read {file}, and who has the token is you: run `chmod 600 {file}`.",
+                    param_hint="--token-file",
+                )
+            return opened.read(MAX_TOKEN_BYTES).decode("ascii", errors="replace").strip()
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {file}: {error.strerror}.", param_hint="--token-file") from error

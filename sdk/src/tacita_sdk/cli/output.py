@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel
 
 from tacita_sdk.cli.wording import in_our_words
-from tacita_sdk.errors import BrokerUnreachable, NodeProblem, NodeUnreachable, VerificationFailed
+from tacita_sdk.errors import ArgumentRefused, BrokerUnreachable, NodeProblem, NodeUnreachable, VerificationFailed
 
 TO_BE_DELIVERED = "This holds at the node; the broker has not heard of it yet. The node goes on trying."
 
@@ -17,6 +17,7 @@ _NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u206
 """Controls of a terminal, line ends, and what turns the direction of writing."""
 
 EXIT_REFUSED = 1
+EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_UNVERIFIED = 4
 
@@ -84,6 +85,8 @@ def explain_failure(error: Exception) -> tuple[str, int]:
 
 
 def _explained(error: Exception) -> tuple[str, int]:
+    if isinstance(error, ArgumentRefused):
+        return str(error), EXIT_USAGE
     if isinstance(error, VerificationFailed):
         return str(error), EXIT_UNVERIFIED
     if isinstance(error, NodeUnreachable | BrokerUnreachable):

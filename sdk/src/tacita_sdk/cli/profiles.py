@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from tacita_sdk.errors import SdkError
+from tacita_sdk.errors import ArgumentRefused, SdkError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,7 +27,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0
 
 
 class ProfileRefused(SdkError):
-    """Profiles cannot be read, or there is none of that name."""
+    """Profiles cannot be read, or there is one of that name already."""
+
+
+class NoSuchProfile(ArgumentRefused):
+    """There is no profile of that name."""
 
 
 class Profile(BaseModel):
@@ -84,10 +88,10 @@ class Profiles(BaseModel):
         new.replace(home / FILE)
 
     def named(self, name: str) -> Profile:
-        """The profile of that name. Raises `ProfileRefused`."""
+        """The profile of that name. Raises `NoSuchProfile`."""
         found = self.profiles.get(name)
         if found is None:
-            raise ProfileRefused(f"There is no profile {name!r}: `tacita profile list` shows those that there are.")
+            raise NoSuchProfile(f"There is no profile {name!r}: `tacita profile list` shows those that there are.")
         return found
 
 
@@ -116,7 +120,7 @@ def choose(
     """The node and token that options, environment and profiles say, in this order.
 
     A profile named on the command line goes before the environment like any option. A profile's token is for the
-    profile's node only: with another address it is not sent, and neither is http taken for it. Raises `ProfileRefused`.
+    profile's node only: with another address it is not sent, and neither is http taken for it. Raises `NoSuchProfile`.
     """
     surrounding: Mapping[str, str] = {} if profile is not None else environ
     name = profile or environ.get("TACITA_PROFILE") or profiles.current

@@ -8,7 +8,7 @@ import httpx2
 
 from tacita_protocol.tlog.note import MAX_NOTE_BYTES
 from tacita_protocol.tlog.tiles import CHECKPOINT_PATH, MAX_ENTRY_BYTES, TILE_WIDTH
-from tacita_sdk.errors import SdkError
+from tacita_sdk.errors import ArgumentRefused, SdkError
 
 FILE_MAX_BYTES: Final = max(MAX_NOTE_BYTES, TILE_WIDTH * (2 + MAX_ENTRY_BYTES))
 """The largest file of a log: a full bundle of the longest entries."""
@@ -36,7 +36,7 @@ def open_log(location: str) -> LogSource:
     """The log at a directory or an address.
 
     A directory holds `checkpoint` and `tile/`, or is a broker's directory with `log/`. An address without a path is a
-    broker's, whose log is at `/log`. Raises LogUnreadable for what cannot be an address.
+    broker's, whose log is at `/log`. Raises ArgumentRefused for what cannot be an address.
     """
     if location.startswith(("http://", "https://")):
         return HttpLog(location)
@@ -78,7 +78,7 @@ class HttpLog:
         try:
             url = httpx2.URL(address)
         except httpx2.InvalidURL:
-            raise LogUnreadable("the log's address is not an address") from None
+            raise ArgumentRefused("The log's address is not an address.") from None
         self._prefix = address.rstrip("/") + ("/log" if url.path == "/" else "")
         self._client = httpx2.Client(timeout=_TIMEOUT_SECONDS, headers={"accept-encoding": "identity"})
 

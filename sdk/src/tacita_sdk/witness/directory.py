@@ -29,7 +29,7 @@ from tacita_protocol.errors import ProtocolError
 from tacita_protocol.statements.statement import Part, parse_part
 from tacita_protocol.tlog.note import KIND_LOG, CosignatureSigner, NoteVerifier
 from tacita_protocol.tlog.trust import NO_QUORUM
-from tacita_sdk.errors import SdkError
+from tacita_sdk.errors import ArgumentRefused, SdkError
 from tacita_sdk.witness.http import WitnessHttp
 from tacita_sdk.witness.runner import WitnessRunner
 from tacita_sdk.witness.store import WitnessStore, sync_directory, write_durably
@@ -56,17 +56,17 @@ class _Config(Part):
 def init_witness(directory: Path, *, name: str, broker_url: str, log_vkey: str) -> str:
     """Make a witness with a fresh key, and the line `witness NAME VKEY` for the federation's trust file.
 
-    `directory` must not exist or be empty. Raises WitnessDirectoryError or OSError.
+    `directory` must not exist or be empty. Raises ArgumentRefused, WitnessDirectoryError or OSError.
     """
     if name == NO_QUORUM or "\t" in name:
-        raise WitnessDirectoryError("This name cannot be used in a trust file.")
+        raise ArgumentRefused("This name cannot be used in a trust file.")
     key = SigningKey.generate()
     try:
         signer = CosignatureSigner(name, key)
         if NoteVerifier.from_vkey(log_vkey).kind != KIND_LOG:
-            raise WitnessDirectoryError("This is not the verifier key of a log.")
+            raise ArgumentRefused("This is not the verifier key of a log.")
     except ProtocolError as error:
-        raise WitnessDirectoryError("The witness's name or the log's verifier key is malformed.") from error
+        raise ArgumentRefused("The witness's name or the log's verifier key is malformed.") from error
     WitnessHttp.require_url(broker_url)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(directory.iterdir()):

@@ -8,7 +8,7 @@ import httpx2
 
 from tacita_protocol.api import CosignatureBody, WitnessNext, parse_body
 from tacita_protocol.errors import ProtocolError
-from tacita_sdk.errors import BrokerProblem, BrokerUnreachable, ResponseUntrusted, SdkError
+from tacita_sdk.errors import ArgumentRefused, BrokerProblem, BrokerUnreachable, ResponseUntrusted
 
 ANSWER_MAX_BYTES: Final = 128 * 1024
 """A note of 64 KiB with JSON escapes, and 64 hashes."""
@@ -27,13 +27,13 @@ class WitnessHttp:
 
     @staticmethod
     def require_url(broker_url: str) -> str:
-        """The broker's address without a final slash. Raises SdkError unless it is http(s)://host[:port]."""
+        """The broker's address without a final slash. Raises ArgumentRefused unless it is http(s)://host[:port]."""
         try:
             url = httpx2.URL(broker_url)
         except httpx2.InvalidURL:
-            raise SdkError("The broker's address is not an address.") from None
+            raise ArgumentRefused("The broker's address is not an address.") from None
         if url.scheme not in ("http", "https") or not url.host or url.path != "/" or url.query or url.userinfo:
-            raise SdkError("The broker's address is http(s)://host[:port] and nothing more.")
+            raise ArgumentRefused("The broker's address is http(s)://host[:port] and nothing more.")
         return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
     async def witness_next(self, old: int, *, wait: int) -> WitnessNext | None:

@@ -12,7 +12,7 @@ from tacita_protocol.crypto.digest import digest_of
 from tacita_protocol.crypto.randomness import random_bytes
 from tacita_protocol.tlog.entry import build_match_entry
 from tacita_protocol.tlog.trust import TrustPolicy
-from tacita_sdk.errors import VerificationFailed
+from tacita_sdk.errors import ArgumentRefused, VerificationFailed
 from tacita_sdk.verify import LogUnreadable, load_checkpoint, load_export, load_trust, open_log, verify_audit
 from tests.support.audit_case import AuditCase
 from tests.support.auditing import CASE, audit, failure
@@ -208,5 +208,5 @@ def test_a_log_behind_an_address(tmp_path: Path) -> None:
         server.shutdown()
     with pytest.raises(VerificationFailed, match="cannot be reached"):
         verify_audit(CASE.log.trust, open_log(address), [], patience=0)
-    with pytest.raises(LogUnreadable, match="not an address"):
+    with pytest.raises(ArgumentRefused, match="not an address"):
         open_log("http://[::")
