@@ -157,7 +157,7 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(
     given = [str(tmp_path / "new") if word == "DIR" else word for word in command]
     options = ["--passphrase-file", str(tmp_path / "pass"), "--database", f"postgresql://me:{SECRET}@127.0.0.1/db"]
     result = CliRunner().invoke(app, [*given, *options])
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert "put it into a password file" in result.stderr
     assert SECRET not in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -10,7 +10,7 @@ from tacita_broker.bell import Bell
 from tacita_broker.clock import system_clock
 from tacita_broker.config import Settings
 from tacita_broker.directory import BrokerDirectory
-from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.errors import ConfigurationRefused, UsageRefused
 from tacita_broker.files import write_durably
 from tacita_broker.inbox.service import InboxService
 from tacita_broker.lifecycle.revocations import Revocations
@@ -88,7 +88,7 @@ def _read_trust(file: Path) -> TrustPolicy:
             raise ConfigurationRefused("the trust file is too large")
         trust = TrustPolicy.parse(data.decode())
     except OSError as error:
-        raise ConfigurationRefused(f"the trust file {file} cannot be read: {error.strerror}") from error
+        raise UsageRefused(f"the trust file {file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationRefused("the trust file is not text") from error
     except ProtocolError as error:

@@ -135,12 +135,12 @@ def invite(
     """Make an invitation: for one partner of this kind, for 15 minutes, for one use."""
     from tacita_broker.administration import enrolment
     from tacita_broker.answers import Invited
-    from tacita_broker.errors import ConfigurationRefused
+    from tacita_broker.errors import UsageRefused
     from tacita_protocol.statements.vocabulary import PartnerKind
 
     async def work() -> tuple[str, int]:
         if kind not in list(PartnerKind):
-            raise ConfigurationRefused(f"the kind must be one of: {', '.join(PartnerKind)}")
+            raise UsageRefused(f"the kind must be one of: {', '.join(PartnerKind)}")
         async with enrolment(directory) as service:
             invitation = await service.invite(PartnerKind(kind))
         return invitation.code, invitation.expires

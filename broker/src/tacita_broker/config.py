@@ -5,8 +5,10 @@ Values come from `config.toml` in the broker's directory; the environment (`TACI
 
 import re
 import tomllib
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -174,11 +176,19 @@ def load_settings(directory: Path) -> Settings:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationRefused(f"{path} cannot be read: {type(error).__name__}") from error
     try:
+        return settings_of(values)
+    except ConfigurationRefused as error:
+        raise ConfigurationRefused(f"{path}: {error}") from error
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """The settings that these values and the environment give. Raises `ConfigurationRefused` with the field's name."""
+    try:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise ConfigurationRefused(f"{path}: {field}: {first['msg']}") from error
+        raise ConfigurationRefused(f"{field}: {first['msg']}") from error
 
 
 def config_text(values: dict[str, str | int | tuple[str, ...]]) -> str:

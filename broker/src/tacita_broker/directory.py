@@ -12,8 +12,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tacita_broker.config import CONFIG_FILE, Settings, config_text, load_settings
-from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.config import CONFIG_FILE, Settings, config_text, load_settings, settings_of
+from tacita_broker.errors import ConfigurationRefused, UsageRefused
 from tacita_broker.files import make_directory_durably, write_durably
 from tacita_broker.log.files import LogFiles
 from tacita_broker.log.store import LogStore
@@ -89,26 +89,32 @@ class BrokerDirectory:
             raise ConfigurationRefused(f"{self.key_file}: wrong passphrase, or the file was changed") from error
 
     async def create(self, new: NewBroker, passphrase: bytes) -> Settings:
-        """Make a broker: keys, settings, an empty log. Raises `ConfigurationRefused` when there is one already."""
+        """Make a broker: keys, settings, an empty log.
+
+        Raises `ConfigurationRefused` when there is one already, and `UsageRefused` for what no broker can be made of.
+        """
         if (self.path / CONFIG_FILE).exists() or self.key_file.exists():
             raise ConfigurationRefused(f"{self.path} holds a broker already")
         url = new.database or f"sqlite:///{(self.path / 'broker.db').absolute()}"
-        parse_url(url)
         keys = BrokerKeys(SigningKey.generate(), SigningKey.generate())
         signer = NoteSigner(f"{new.broker}/log", keys.log)
-        text = config_text(
-            {
-                "broker": new.broker,
-                "name": new.name,
-                "origin": signer.name,
-                "signing_key": keys.signing.verify_key.text,
-                "log_vkey": signer.vkey,
-                "database": url,
-                "host": new.host,
-                "port": new.port,
-                "authorities": new.authorities,
-            }
-        )
+        values: dict[str, str | int | tuple[str, ...]] = {
+            "broker": new.broker,
+            "name": new.name,
+            "origin": signer.name,
+            "signing_key": keys.signing.verify_key.text,
+            "log_vkey": signer.vkey,
+            "database": url,
+            "host": new.host,
+            "port": new.port,
+            "authorities": new.authorities,
+        }
+        try:
+            parse_url(url)
+            text = config_text(values)
+            settings_of(values)
+        except ConfigurationRefused as error:  # before anything is made: it came from the command line
+            raise UsageRefused(str(error)) from error
         for folder in (self.path, self.blobs, self.log):
             make_directory_durably(folder, mode=0o700)
         if (file := database_file(url)) is not None:
@@ -138,20 +144,20 @@ def _make_private(database: Path) -> None:
 
 
 def read_passphrase(file: Path | None) -> bytes:
-    """The passphrase from a file (option or environment), without its final newline. Raises `ConfigurationRefused`."""
+    """The passphrase from a file (option or environment), without its final newline. Raises `UsageRefused`."""
     if file is None:
         named = os.environ.get(PASSPHRASE_VARIABLE)
         if not named:
-            raise ConfigurationRefused(
+            raise UsageRefused(
                 f"the keys need a passphrase: name a file with --passphrase-file or {PASSPHRASE_VARIABLE}"
             )
         file = Path(named)
     try:
         passphrase = file.read_bytes().rstrip(b"\r\n")
     except OSError as error:
-        raise ConfigurationRefused(f"the passphrase file {file} cannot be read: {error.strerror}") from error
+        raise UsageRefused(f"the passphrase file {file} cannot be read: {error.strerror}") from error
     if not passphrase:
-        raise ConfigurationRefused("the passphrase file is empty")
+        raise UsageRefused("the passphrase file is empty")
     return passphrase
 
 

@@ -2,6 +2,7 @@
 
     BrokerError
      +- ConfigurationRefused   a directory, file or option that cannot be used; the message is for the operator
+     |   +- UsageRefused       an option that is missing or does not fit; nothing was done
      +- LogFailure             the log must not continue; the process ends, nothing is repaired silently
          +- LogDamaged         files and database contradict each other
          +- LogRolledBack      more was published than the database knows: an old backup, or a second history
@@ -17,6 +18,10 @@ class BrokerError(Exception):
 
 class ConfigurationRefused(BrokerError):
     """A configuration that cannot be used; the message says what to change."""
+
+
+class UsageRefused(ConfigurationRefused):
+    """An option of a command is missing or does not fit; nothing was done."""
 
 
 class LogFailure(BrokerError):

@@ -1,6 +1,7 @@
 """Serving the application: uvicorn, with our limits on connections and a quick, orderly end."""
 
 import asyncio
+import os
 import signal
 import socket
 import ssl
@@ -13,7 +14,7 @@ from uvicorn.config import Config
 from tacita_broker.bell import Bell
 from tacita_broker.config import Settings, is_loopback
 from tacita_broker.connections import http_protocol
-from tacita_broker.errors import BrokerError, ConfigurationRefused
+from tacita_broker.errors import BrokerError, ConfigurationRefused, UsageRefused
 from tacita_broker.services import Running, Services
 
 STOP_SECONDS = 1
@@ -46,12 +47,15 @@ class Server(uvicorn.Server):
 
 
 def check_binding(settings: Settings) -> None:
-    """Raises `ConfigurationRefused` for an address that others reach without TLS."""
+    """Raises `UsageRefused` for an address that others reach without TLS, and for files of it that cannot be read."""
     if (settings.tls_certificate is None) != (settings.tls_key is None):
-        raise ConfigurationRefused("TLS needs both --tls-certificate and --tls-key")
+        raise UsageRefused("TLS needs both --tls-certificate and --tls-key")
+    for file in (settings.tls_certificate, settings.tls_key):
+        if file is not None and not os.access(file, os.R_OK):
+            raise UsageRefused(f"{file} cannot be read: compare --tls-certificate and --tls-key")
     if is_loopback(settings.host) or settings.tls_certificate is not None or settings.behind_proxy:
         return
-    raise ConfigurationRefused(
+    raise UsageRefused(
         f"{settings.host} is reachable by others: give --tls-certificate and --tls-key, "
         "or --behind-proxy when a proxy in front ends TLS"
     )
@@ -81,7 +85,10 @@ def serve(app: FastAPI, services: Services) -> str | None:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-    config.load()
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        raise ConfigurationRefused("the TLS certificate and key are not PEM, or do not belong together") from error
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
     with (

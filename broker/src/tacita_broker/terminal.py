@@ -13,24 +13,29 @@ if TYPE_CHECKING:
     from tacita_broker.answers import PartnerRow
 
 EXIT_REFUSED = 1
+EXIT_USAGE = 2
+"""An option is missing or does not fit; typer's, too."""
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """A broker's error is one sentence on stderr and exit code 1, and so is a place where nothing can be written."""
-    from tacita_broker.errors import BrokerError
+    """A broker's error is one sentence on stderr and an exit code, and so is a place where nothing can be written."""
+    from tacita_broker.errors import BrokerError, UsageRefused
+
+    code = EXIT_REFUSED
 
     try:
         yield
     except BrokerError as error:
         typer.echo(f"tacita-broker: {error}", err=True)
+        code = EXIT_USAGE if isinstance(error, UsageRefused) else EXIT_REFUSED
     except OSError as error:
         if error.filename is None:
             raise  # none of a file that the operator could look at
         typer.echo(f"tacita-broker: {error.filename} cannot be used: {error.strerror}", err=True)
     else:
         return
-    raise typer.Exit(EXIT_REFUSED)
+    raise typer.Exit(code)
 
 
 def show(body: "BaseModel | Sequence[BaseModel]", lines: list[str], as_json: bool) -> None:

@@ -5,26 +5,22 @@ Heavy modules are imported where they are used, so that `--help` answers at once
 
 import os
 import resource
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tacita_node import enrolment_cli as joining
 from tacita_node.access import cli as access
-from tacita_node.config import DEFAULT_PORT, NodeDirectory
+from tacita_node.config import NodeDirectory
 from tacita_node.doctor import cli as examination
-from tacita_node.jurisdictions import Jurisdiction
 from tacita_node.passphrase import PassphraseFile, passphrase_from
-from tacita_node.terminal import UNREACHABLE, AsJson, Directory, content_of, fail, settings_of, tell
+from tacita_node.terminal import AsJson, Directory, content_of, fail, settings_of, tell
 
 if TYPE_CHECKING:
     from tacita_node.config import Settings
-    from tacita_node.enrolment import Application
     from tacita_node.identity import Identity
 
-_OPTIONS = {"partner": "--id", "jurisdictions": "--jurisdiction"}
-"""The options whose particulars are called otherwise on the card."""
 DEFECT = 70
 """Exit code when the node stopped itself (EX_SOFTWARE)."""
 
@@ -57,76 +53,10 @@ def options(
     """What the program takes without a command; its help is above."""
 
 
-@app.command(
+app.command(
     epilog="Example: tacita-node init ./bank --broker https://broker.example --invite CODE --name 'North Bank' "
     "--kind bank --jurisdiction GB"
-)
-def init(
-    directory: Directory,
-    broker: Annotated[str, typer.Option(help="The broker's address, https://host[:port].")],
-    invite: Annotated[str, typer.Option(help="The invitation code that the broker's operator gave you.")],
-    name: Annotated[str, typer.Option(help="Your organisation's name, as partners will see it.")],
-    kind: Annotated[str, typer.Option(help="bank, payment-provider, hotel, employer, platform, ngo, ...")],
-    jurisdiction: Jurisdiction,
-    partner_id: Annotated[str | None, typer.Option("--id", help="Your id; made of the name when not given.")] = None,
-    legal_entity: Annotated[str | None, typer.Option(help="The legal person's name; --name when not given.")] = None,
-    contact: Annotated[str | None, typer.Option(help="How partners reach a person.")] = None,
-    port: Annotated[int, typer.Option(help="Port of the local API.", min=1, max=65_535)] = DEFAULT_PORT,
-    database: Annotated[
-        str | None, typer.Option(help="postgresql://user@host/database, without a password; a file in DIR by default.")
-    ] = None,
-    broker_ca: Annotated[
-        Path | None, typer.Option(help="PEM file of the authority whose certificate the broker must have.")
-    ] = None,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make a node: check the invitation, generate keys, present them to the broker."""
-    import asyncio
-
-    from pydantic import ValidationError
-    from sqlalchemy.exc import DBAPIError
-
-    from tacita_node.answers import Applied
-    from tacita_node.enrolment import Application, slug
-    from tacita_node.postgresql import DatabaseRefused
-    from tacita_node.storage import check_new, migrate, place_of
-    from tacita_protocol.statements.vocabulary import PartnerKind
-
-    try:
-        application = Application(
-            partner=partner_id or slug(name),
-            name=name,
-            kind=PartnerKind(kind),
-            jurisdictions=tuple(jurisdiction),
-            legal_entity=legal_entity or name,
-            contact=contact or "not given",
-            port=port,
-            database=database,
-            broker_ca=broker_ca,
-        )
-    except ValueError:
-        fail(f"--kind is one of: {', '.join(PartnerKind)}")
-    try:
-        check_new(database)
-    except DatabaseRefused as error:
-        fail(str(error))
-    passphrase = passphrase_from(passphrase_file, new=True)
-    try:
-        identity = asyncio.run(_enrol(NodeDirectory(directory), application, broker, invite, passphrase))
-    except ValidationError as error:
-        fields = {str(item["loc"][0]) for item in error.errors(include_input=False)}
-        named = ", ".join(sorted(_OPTIONS.get(field, "--" + field.replace("_", "-")) for field in fields))
-        fail(f"these particulars are not acceptable: {named}")
-    with suppress(DatabaseRefused, OSError, DBAPIError):  # else `run` does it, and keeps for ever what that takes
-        migrate(place_of(database, NodeDirectory(directory).database))
-    tell(
-        as_json,
-        Applied(partner=identity.partner, fingerprint=identity.fingerprint, witness_vkey=identity.witness.vkey),
-        f"{identity.partner} has applied; the broker's operator must approve it.\n"
-        f"Fingerprint, to be compared with the operator and with every partner over another channel:\n"
-        f"  {identity.fingerprint}\nWitness key, for the trust file:\n  {identity.witness.vkey}",
-    )
+)(joining.init)
 
 
 @app.command(epilog="Example: tacita-node run ./bank --passphrase-file /run/keys/bank")
@@ -242,43 +172,6 @@ def main() -> None:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys and identifiers do not get onto the disk by a crash
     app()
-
-
-async def _enrol(
-    node: NodeDirectory, application: "Application", broker: str, invitation: str, passphrase: bytes
-) -> "Identity":
-    import httpx2
-
-    from tacita_node.broker_link.tls import AuthorityUnreadable, trusted
-    from tacita_node.clock import system_clock
-    from tacita_node.enrolment import EnrolmentRefused, enrol
-    from tacita_node.identity import IdentityBroken
-    from tacita_sdk.errors import BrokerUnreachable, CertificateRefused, SdkError
-
-    try:
-        verify = trusted(application.broker_ca)
-    except AuthorityUnreadable as error:
-        fail(str(error))
-    async with httpx2.AsyncClient(trust_env=False, verify=verify) as client:
-        try:
-            return await enrol(
-                node,
-                application,
-                broker_url=broker,
-                invitation=invitation,
-                passphrase=passphrase,
-                clock=system_clock,
-                client=client,
-            )
-        except CertificateRefused:
-            whose = "the system's authorities" if application.broker_ca is None else str(application.broker_ca)
-            fail(f"{whose} did not sign the certificate at {broker}: name who did with --broker-ca", UNREACHABLE)
-        except BrokerUnreachable:
-            fail(f"no broker answers at {broker}: compare the address, and run this again", UNREACHABLE)
-        except (EnrolmentRefused, IdentityBroken, SdkError) as error:
-            fail(str(error))
-        except OSError as error:
-            fail(f"{error.filename or node.root} cannot be used for a node: {error.strerror}")
 
 
 def _rotated(node: NodeDirectory, settings: "Settings", passphrase: bytes, *, begin: bool = False) -> "Identity":

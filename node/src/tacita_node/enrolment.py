@@ -35,6 +35,10 @@ class EnrolmentRefused(Exception):
     """The node cannot join this way; the message says what to do."""
 
 
+class InvalidApplication(EnrolmentRefused):
+    """The invitation or the broker's address cannot be one. Nobody was asked."""
+
+
 @dataclass(frozen=True)
 class Application:
     """What a partner says about itself when it joins."""
@@ -59,14 +63,14 @@ def slug(name: str) -> str:
 
 
 def key_of_invitation(invitation: str) -> VerifyKey:
-    """The broker's signing key that an invitation carries. Raises `EnrolmentRefused`."""
+    """The broker's signing key that an invitation carries. Raises `InvalidApplication`."""
     match = _INVITATION.fullmatch(invitation)
     try:
         if match is not None:
             return VerifyKey.from_text(match[1])
     except ProtocolError:
         pass
-    raise EnrolmentRefused("this is not an invitation code: copy all of it, two parts with a dot between them")
+    raise InvalidApplication("this is not an invitation code: copy all of it, two parts with a dot between them")
 
 
 async def enrol(
@@ -88,9 +92,9 @@ async def enrol(
     key = key_of_invitation(invitation)
     address = _BROKER_URL.fullmatch(broker_url)
     if address is None:
-        raise EnrolmentRefused("a broker's address is https://host[:port] and nothing more")
+        raise InvalidApplication("a broker's address is https://host[:port] and nothing more")
     if address[1] == "http" and not is_loopback(address[2].strip("[]")):
-        raise EnrolmentRefused("a broker on another machine is reached by https: http would show this node's tokens")
+        raise InvalidApplication("a broker on another machine is reached by https: http would show this node's tokens")
     _prepare(directory)
     keys, card = _keys_and_card(directory, application, passphrase, clock)
     broker = BrokerClient(

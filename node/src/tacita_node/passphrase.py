@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tacita_node.config import ENV_PREFIX
-from tacita_node.terminal import content_of, fail
+from tacita_node.terminal import WRONG_USAGE, content_of, fail
 
 PASSPHRASE_VARIABLE = f"{ENV_PREFIX}PASSPHRASE_FILE"
 MAX_PASSPHRASE_BYTES = 1024
@@ -29,7 +29,7 @@ def passphrase_from(file: Path | None, *, new: bool = False) -> bytes:
     elif sys.stdin.isatty():
         passphrase = str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new)).encode()
     else:
-        fail(f"give the passphrase with --passphrase-file or {PASSPHRASE_VARIABLE}")
+        fail(f"give the passphrase with --passphrase-file or {PASSPHRASE_VARIABLE}", WRONG_USAGE)
     if not passphrase or len(passphrase) > MAX_PASSPHRASE_BYTES:
-        fail(f"a passphrase has 1 to {MAX_PASSPHRASE_BYTES} bytes")
+        fail(f"a passphrase has 1 to {MAX_PASSPHRASE_BYTES} bytes", WRONG_USAGE)
     return passphrase

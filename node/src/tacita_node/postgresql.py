@@ -49,6 +49,10 @@ class DatabaseRefused(Exception):
     """The database cannot be used; the message says why and what to do."""
 
 
+class AddressRefused(DatabaseRefused):
+    """The address cannot be one. No server was asked."""
+
+
 class RunsElsewhere(Exception):
     """Another process runs the node, or may."""
 
@@ -65,19 +69,19 @@ def check_address(address: URL) -> URL:
     """The address with the driver filled in. A server elsewhere must prove who it is, unless another sslmode is given.
 
     Raises:
-        DatabaseRefused: it holds a password, names no database, or says more than where and as whom to connect.
+        AddressRefused: it holds a password, names no database, or says more than where and as whom to connect.
     """
     if address.password is not None or {"password", "sslpassword"} & set(address.query):
-        raise DatabaseRefused(
+        raise AddressRefused(
             "the database's address holds a password, which others may read: leave it out and put it into a password "
             "file (~/.pgpass, PGPASSFILE, or ?passfile= in the address)"
         )
     if unknown := sorted(set(address.query) - _PARAMETERS):
-        raise DatabaseRefused(f"the database's address may not say {unknown[0]}: {', '.join(sorted(_PARAMETERS))}")
+        raise AddressRefused(f"the database's address may not say {unknown[0]}: {', '.join(sorted(_PARAMETERS))}")
     if any(not isinstance(value, str) for value in address.query.values()):
-        raise DatabaseRefused("the database's address must name one server, and say each thing once")
+        raise AddressRefused("the database's address must name one server, and say each thing once")
     if not address.database:
-        raise DatabaseRefused("the database's address must name the database: postgresql://user@host/database")
+        raise AddressRefused("the database's address must name the database: postgresql://user@host/database")
     if "sslmode" not in address.query and not _here(address):
         address = address.update_query_dict({"sslmode": "verify-full"})
     return address.set(drivername=DRIVER)

@@ -132,7 +132,9 @@ def _postgresql(address: str) -> URL:
         parsed = make_url(address if _ADDRESS.fullmatch(address) else "")
         if parsed.drivername == "postgresql":
             return parsed
-    raise DatabaseRefused("the database's address must be postgresql://user@host/database; without one it is a file")
+    raise postgresql.AddressRefused(
+        "the database's address must be postgresql://user@host/database; without one it is a file"
+    )
 
 
 def migrate(place: Place) -> None:

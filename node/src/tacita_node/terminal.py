@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tacita_node.config import Settings
 
 FAILED = 1
-"""Exit code when a command could not do its work; typer uses 2 for a wrong command line."""
+"""Exit code when a command could not do its work."""
+WRONG_USAGE = 2
+"""Exit code, typer's as well, when an option is missing or does not fit, and nothing was done."""
 UNREACHABLE = 3
 """Exit code when nothing answers at the broker's address."""
 
@@ -42,11 +44,11 @@ def settings_of(node: NodeDirectory) -> "Settings":
 
 
 def content_of(file: Path) -> bytes:
-    """What a file holds; ends the command when it cannot be read."""
+    """What a file holds that was named; ends the command when it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:
-        fail(f"cannot read {file}: {error.strerror}")
+        fail(f"cannot read {file}: {error.strerror}", WRONG_USAGE)
 
 
 def tell(as_json: bool, facts: "BaseModel", text: str) -> None:

@@ -156,8 +156,8 @@ def test_the_command_revokes_at_a_running_broker(tmp_path: Path) -> None:
             assert (done[0], "safe-harbour is revoked" in done[1]) == (0, True)
             assert (await ngo.get("/v1/catalogue")).status_code == 401
             assert await event_types(bank) == ["revocation"]
-            for partner, reason in (("nobody", "left"), (bank.name, "They left."), ("../bank", "left")):
-                assert (await asyncio.to_thread(command, "revoke", directory, partner, "--reason", reason))[0] == 1
+            for partner, reason, code in (("nobody", "left", 1), (bank.name, "They left.", 2), ("../bank", "left", 2)):
+                assert (await asyncio.to_thread(command, "revoke", directory, partner, "--reason", reason))[0] == code
             assert (await bank.get("/v1/catalogue")).status_code == 200
 
     asyncio.run(run())

@@ -171,7 +171,7 @@ def test_headers_that_do_not_come_are_given_up(tmp_path: Path, monkeypatch: pyte
 def test_an_address_that_others_reach_needs_tls(broker: Process) -> None:
     process = broker.popen("--host", "0.0.0.0")
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "--behind-proxy" in errors
 
 
@@ -186,23 +186,32 @@ def test_an_address_in_use_is_a_sentence(broker: Process) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("code", "arguments", "sentence"),
     [
-        (("info", "nowhere"), "tacita-broker init"),
-        (("invite", "BROKER", "--kind", "pirate"), "bank"),
-        (("approve", "BROKER", "nobody"), "no partner with this id"),
-        (("trust", "BROKER", "nowhere"), "cannot be read"),
-        (("run", "BROKER", "--passphrase-file", "nowhere"), "passphrase file nowhere"),
-        (("init", "BROKER", "--name", "Again"), "passphrase"),
-        (("init", __file__, "--name", "B", "--passphrase-file", __file__), f"{__file__} cannot be used: "),
+        (1, ("info", "nowhere"), "tacita-broker init"),
+        (2, ("invite", "BROKER", "--kind", "pirate"), "bank"),
+        (1, ("approve", "BROKER", "nobody"), "no partner with this id"),
+        (2, ("trust", "BROKER", "nowhere"), "cannot be read"),
+        (1, ("trust", "BROKER", __file__), "not one"),
+        (2, ("run", "BROKER", "--passphrase-file", "nowhere"), "passphrase file nowhere"),
+        (2, ("run", "BROKER", "--tls-key", "nowhere"), "TLS needs both"),
+        (2, ("run", "BROKER", "--tls-key", "nowhere", "--tls-certificate", __file__), "nowhere cannot be read"),
+        (2, ("init", "BROKER", "--name", "Again"), "passphrase"),
+        (2, ("init", "NEW", "--name", "", "--passphrase-file", __file__), "name: "),
+        (2, ("init", "NEW", "--name", "B", "--database", "mysql://b", "--passphrase-file", __file__), "SQLite"),
+        (1, ("init", __file__, "--name", "B", "--passphrase-file", __file__), f"{__file__} cannot be used: "),
     ],
 )
-def test_mistakes_are_one_sentence_and_exit_code_1(
-    broker: Process, arguments: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
+def test_mistakes_are_one_sentence_and_an_exit_code(
+    broker: Process, tmp_path: Path, code: int, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    monkeypatch.delenv("TACITA_BROKER_PASSPHRASE_FILE", raising=False)
-    result = command(*(str(broker.directory) if item == "BROKER" else item for item in arguments))
-    assert (result.returncode, result.stdout) == (1, "")
+    places = {"BROKER": str(broker.directory), "NEW": str(tmp_path / "new")}
+    result = CliRunner(env={"TACITA_BROKER_PASSPHRASE_FILE": None}).invoke(
+        app, [places.get(item, item) for item in arguments]
+    )
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert isinstance(result.exception, SystemExit)
+    assert not (tmp_path / "new").exists()
     assert result.stderr.startswith("tacita-broker: ")
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1

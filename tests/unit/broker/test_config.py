@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tacita_broker.config import Settings, config_text, is_loopback, load_settings, slug
-from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.errors import ConfigurationRefused, UsageRefused
 from tacita_broker.server import check_binding
 
 VALUES: dict[str, str | int | tuple[str, ...]] = {
@@ -90,6 +90,12 @@ def test_others_reach_the_broker_only_by_tls(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationRefused, match="behind-proxy"):
         check_binding(settings)
     check_binding(settings.model_copy(update={"behind_proxy": True}))
-    check_binding(settings.model_copy(update={"tls_certificate": Path("c"), "tls_key": Path("k")}))
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.touch()
+    with_tls = settings.model_copy(update={"tls_certificate": certificate, "tls_key": key})
+    with pytest.raises(UsageRefused, match=r"key\.pem cannot be read"):
+        check_binding(with_tls)
+    key.touch()
+    check_binding(with_tls)
     with pytest.raises(ConfigurationRefused, match="both"):
         check_binding(settings.model_copy(update={"tls_certificate": Path("c")}))

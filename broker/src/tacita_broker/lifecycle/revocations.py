@@ -14,7 +14,7 @@ from tacita_broker.agreements.tables import AgreementRow
 from tacita_broker.bell import Bell
 from tacita_broker.catalogue.tables import DatasetRow
 from tacita_broker.config import Settings
-from tacita_broker.errors import ConfigurationRefused
+from tacita_broker.errors import ConfigurationRefused, UsageRefused
 from tacita_broker.inbox.service import InboxService
 from tacita_broker.lifecycle.tables import RevocationRow
 from tacita_broker.log.service import QUEUED
@@ -82,14 +82,14 @@ class Revocations:
     async def revoke_partner(self, partner: str, reason: str, key: SigningKey) -> str:
         """Revoke an approved partner under the broker's key; the envelope. Repeating it changes nothing.
 
-        Raises `ConfigurationRefused` when there is no such partner or `reason` is no code.
+        Raises `ConfigurationRefused` when there is no such partner, `UsageRefused` when `reason` is no code.
         """
         now = self._clock()
         try:
             subject = RevokedPartner(partner=partner)
             body = Revocation(issuer=self._settings.broker, subject=subject, reason=reason, issued=now)
         except ValidationError:
-            raise ConfigurationRefused(
+            raise UsageRefused(
                 "partner and reason are codes: lower-case letters, digits and hyphens, as `keys-stolen`"
             ) from None
         signed = sign_statement(body, key)

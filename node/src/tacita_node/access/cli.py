@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 import typer
 
 from tacita_node.config import MAX_TOKEN_DAYS, TOKEN_DAYS, NodeDirectory
-from tacita_node.terminal import AsJson, Directory, fail, settings_of, tell
+from tacita_node.terminal import WRONG_USAGE, AsJson, Directory, fail, settings_of, tell
 
 if TYPE_CHECKING:
     from tacita_node.access.roles import Role
@@ -45,7 +45,7 @@ def token(
 
     roles = _roles(role)
     if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
-        fail(f"--name has at most {MAX_NAME_CHARACTERS} printable characters")
+        fail(f"--name has at most {MAX_NAME_CHARACTERS} printable characters", WRONG_USAGE)
     if out is None:
         issued = _with_tokens(directory, lambda tokens: tokens.issue(*roles, name=name, days=days))
         tell(as_json, TokenIssued(token=issued.secret, id=issued.id, expires=issued.expires), issued.secret)
@@ -87,7 +87,7 @@ def _roles(words: list[str]) -> "list[Role]":
     try:
         return [Role(word) for word in words]
     except ValueError:
-        fail(f"--role is one of: {', '.join(Role)}")
+        fail(f"--role is one of: {', '.join(Role)}", WRONG_USAGE)
 
 
 @contextmanager
