@@ -82,7 +82,7 @@ def run(directory: Directory, passphrase_file: PassphraseFile = None) -> None:
         with only_one(node), listening(settings) as listener:
             logs.configure()
             identity = _rotated(node, settings, passphrase) if node.rotation.exists() else _identity(node, passphrase)
-            told_to_stop = uvloop.run(run_node(node, settings, identity, listener))
+            told_to_stop = uvloop.run(run_node(node, settings, identity, listener, passphrase_file))
     except (CannotRun, PolicyRefused, DatabaseRefused, RunsElsewhere, AuthorityUnreadable) as error:
         fail(str(error))
     except (OSError, DBAPIError) as error:

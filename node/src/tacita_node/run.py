@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.engine import URL
 
@@ -65,9 +66,16 @@ def only_one(directory: NodeDirectory) -> Iterator[None]:
         yield
 
 
-async def run_node(directory: NodeDirectory, settings: Settings, identity: Identity, listener: socket.socket) -> bool:
+async def run_node(
+    directory: NodeDirectory,
+    settings: Settings,
+    identity: Identity,
+    listener: socket.socket,
+    passphrase_file: Path | None = None,
+) -> bool:
     """Runs the node. True when a signal ended it, False when it stopped itself because a background task failed.
 
+    `passphrase_file` is where the passphrase came from: a node that examines itself says so when others may read it.
     Raises `DatabaseRefused` or `RunsElsewhere` when it cannot start.
     """
     return_large_blocks()
@@ -80,6 +88,7 @@ async def run_node(directory: NodeDirectory, settings: Settings, identity: Ident
             await lease.take()
             tasks["lease"] = partial(_keep, lease)
         services = await stack.enter_async_context(open_services(directory, settings, identity, clock=system_clock))
+        services.passphrase_file = passphrase_file
         return await serve(services, listener, tasks)
 
 

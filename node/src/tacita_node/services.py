@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -72,6 +73,8 @@ class NodeServices:
     """Set when the node is to end: whoever waits for something else waits for this too."""
     examining: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the node examines itself."""
+    passphrase_file: Path | None = None
+    """From where the passphrase of the keys came; None when a person typed it."""
     matches: "MatchService | None" = None
     """Set by the matching jobs once they run."""
 

@@ -213,6 +213,35 @@ async def test_keys_that_others_may_read_and_a_rotation_that_was_begun_are_found
         directory.rotation.unlink()
 
 
+@pytest.mark.parametrize(("mode", "status"), [(0o600, "ok"), (0o400, "ok"), (0o640, "warning"), (0o604, "warning")])
+async def test_a_passphrase_that_others_may_read_is_found(
+    federation: MatchFederation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, status: str
+) -> None:
+    file = tmp_path / "pass phrase"
+    file.touch()
+    file.chmod(mode)
+    monkeypatch.setattr(federation.bank.running, "passphrase_file", file)
+    keys = (await examined(federation))["keys"]
+    assert keys.status == status
+    assert keys.fix == (None if status == "ok" else f"Run `chmod 600 '{file}'`.")
+
+
+def test_a_passphrase_that_the_system_hands_over_or_took_away_is_no_finding(
+    federation: MatchFederation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = federation.bank.directory
+    assert machine.keys(directory, tmp_path / "gone").status == "ok"
+    (tmp_path / "secrets").mkdir()
+    file = tmp_path / "secrets" / "passphrase"
+    file.touch()
+    file.chmod(0o444)
+    assert machine.keys(directory, file).status == "warning"
+    monkeypatch.setattr(machine, "HANDED_OVER", (tmp_path / "secrets",))
+    assert machine.keys(directory, file).status == "ok"
+    (tmp_path / "link").symlink_to(file)
+    assert machine.keys(directory, tmp_path / "link").status == "ok"
+
+
 async def test_a_token_that_ends_soon_is_found(federation: MatchFederation) -> None:
     assert (await examined(federation, days=3))["token"].status == "warning"
 

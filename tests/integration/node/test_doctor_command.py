@@ -28,9 +28,9 @@ def node(tmp_path: Path, broker: ServedBroker, passphrase: Path) -> Path:
     return tmp_path / "node"
 
 
-def examined(node: Path, *, failed: bool) -> dict[str, Any]:
+def examined(node: Path, *, failed: bool, **environment: str) -> dict[str, Any]:
     """The findings, by what was looked at."""
-    done = in_process("doctor", node, "--json")
+    done = in_process("doctor", node, "--json", **environment)
     assert done.exit_code == int(failed), done.output
     return {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
 
@@ -46,6 +46,12 @@ def test_what_is_missing_and_what_is_there(node: Path, broker: ServedBroker, mon
     assert set(found) == {"process", "keys", "trust", "policy", "disk", "broker", "clock"}
     with only_one(NodeDirectory(node)):
         assert examined(node, failed=False)["process"]["status"] == "warning"
+
+
+def test_the_passphrase_that_the_environment_names_is_looked_at(node: Path, passphrase: Path) -> None:
+    passphrase.chmod(0o644)
+    keys = examined(node, failed=True, TACITA_NODE_PASSPHRASE_FILE=str(passphrase))["keys"]
+    assert (keys["status"], keys["fix"]) == ("warning", f"Run `chmod 600 {passphrase}`.")
 
 
 def test_own_rules_that_do_not_load_and_a_broker_that_is_down(node: Path) -> None:

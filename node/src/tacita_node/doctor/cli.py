@@ -1,11 +1,14 @@
 """`tacita-node doctor`: the examination of a node that does not run. One that runs is asked by `tacita doctor`."""
 
 import asyncio
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from tacita_node.config import NodeDirectory
+from tacita_node.passphrase import PASSPHRASE_VARIABLE
 from tacita_node.terminal import FAILED, AsJson, Directory, fail, settings_of
 
 if TYPE_CHECKING:
@@ -61,7 +64,20 @@ async def _examined(node: NodeDirectory, broker: "PinnedBroker") -> "list[Findin
             client=http,
         )
         reached = await broker_and_clock(client, url=broker.url, clock=system_clock)
-    return [_running(node), keys(node), _trust(node, broker), await _policy(node), disk(node), *reached]
+    return [
+        _running(node),
+        keys(node, _passphrase_file()),
+        _trust(node, broker),
+        await _policy(node),
+        disk(node),
+        *reached,
+    ]
+
+
+def _passphrase_file() -> Path | None:
+    """The one that the environment names, as for `tacita-node run`."""
+    named = os.environ.get(PASSPHRASE_VARIABLE)
+    return Path(named) if named else None
 
 
 def _running(node: NodeDirectory) -> "Finding":

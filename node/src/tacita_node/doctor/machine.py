@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import shlex
 import shutil
+import stat
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,17 +25,20 @@ from tacita_protocol.identifiers.token import SESSION_ID_SIZE
 from tacita_protocol.psi.engine import RunParameters, Task, run_locally
 from tacita_protocol.psi.engines import ENGINE_NAMES, engine_named
 from tacita_sdk.node_api import Finding
+from tacita_sdk.node_api.base import MAX_TEXT
 
 LITTLE_ROOM = 2**30
 NO_ROOM = 64 * 2**20
 """Bytes that are free, below which there is a warning, or a failure."""
+HANDED_OVER = (Path("/run/secrets"), Path("/run/credentials"))
+"""Where containers and systemd put what they hand over to one service."""
 ENGINE_SECONDS = 30.0
 COMMON, TRIED = 2, 3
 """Elements that both sides of the trial hold, and elements of each."""
 
 
-def keys(directory: NodeDirectory) -> Finding:
-    """Whether only this user reads the node's directory, and no change of keys is unfinished."""
+def keys(directory: NodeDirectory, passphrase_file: Path | None = None) -> Finding:
+    """Whether only this user reads the node's directory and its passphrase, and no change of keys is unfinished."""
     open_to_others = [
         path.name
         for path in (directory.root, directory.keys, directory.next_keys)
@@ -41,6 +47,15 @@ def keys(directory: NodeDirectory) -> Finding:
     if open_to_others:
         found = f"Others on this machine may read: {', '.join(open_to_others)}."
         return Finding(check="keys", status="warning", found=found, fix="Run `chmod -R go= DIR`.")
+    if passphrase_file is not None and _others_read(passphrase_file):
+        found = "Others on this machine may read the file with the passphrase, which opens keys.sealed."
+        fix = f"Run `chmod 600 {shlex.quote(str(passphrase_file))}`."
+        return Finding(
+            check="keys",
+            status="warning",
+            found=found,
+            fix=fix if len(fix) <= MAX_TEXT else "Run `chmod 600` on that file.",
+        )
     if directory.rotation.exists():
         fix = "Stop the node and run `tacita-node rotate DIR`, which finishes it."
         return Finding(check="keys", status="warning", found="A change of keys was begun and not finished.", fix=fix)
@@ -97,12 +112,23 @@ def disk(directory: NodeDirectory) -> Finding:
 async def examine_machine(services: NodeServices) -> list[Finding]:
     """All of these."""
     return [
-        await asyncio.to_thread(keys, services.directory),
+        await asyncio.to_thread(keys, services.directory, services.passphrase_file),
         *await engines(services.pool),
         await policy(services.decision_point),
         await database(services.database),
         await asyncio.to_thread(disk, services.directory),
     ]
+
+
+def _others_read(file: Path) -> bool:
+    """Whether a file is open to others than its owner; one that a service manager hands over is protected by it."""
+    try:
+        mode = file.stat().st_mode
+        place = file.resolve()
+    except OSError:  # taken away since the start, as it may be
+        return False
+    handed_over = any(place.is_relative_to(folder) for folder in HANDED_OVER)
+    return stat.S_ISREG(mode) and bool(mode & 0o044) and not handed_over
 
 
 async def _engine(name: str, workers: Workers) -> Finding:
