@@ -75,6 +75,8 @@ class NodeServices:
     """Held while the node examines itself."""
     passphrase_file: Path | None = None
     """From where the passphrase of the keys came; None when a person typed it."""
+    previewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the beginning of a file is looked at."""
     matches: "MatchService | None" = None
     """Set by the matching jobs once they run."""
 

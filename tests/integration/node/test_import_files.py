@@ -1,9 +1,11 @@
 """Files on their way into a node: pieces, interruptions, the same file again, a look before, what a crash leaves."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import httpx2
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ from tacita_node.data.tables import CustodyRow, DatasetRow, RecordRow, RejectRow
 from tacita_node.data.uploads import SOURCE_BLOBS
 from tacita_node.problems import ProblemError
 from tacita_node.services import NodeServices
+from tacita_node.workers import ThreadWorkers, unnoticed
 from tacita_protocol.identifiers.kind import Kind
 from tacita_protocol.identifiers.token import tokenise
+from tacita_protocol.psi.engine import Task
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tests.support.broker_simulator import BrokerSimulator
 from tests.support.identifiers import phones
@@ -322,3 +326,35 @@ async def test_a_preview_says_what_becomes_of_each_line_and_refuses_what_is_no_c
         ]
         answer = await node.client.post("/v1/previews?whole=true", content=b"a\n\xff\n", headers=CSV)
         assert code(answer) == (422, "source-not-utf8")
+
+
+class HeldWorkers:
+    """Workers that do nothing before they are let go."""
+
+    def __init__(self) -> None:
+        self.asked, self.go = anyio.Event(), anyio.Event()
+
+    async def run(self, tasks: Sequence[Task], done: Callable[[int], None] = unnoticed) -> list[object]:
+        self.asked.set()
+        await self.go.wait()
+        return await ThreadWorkers().run(tasks, done)
+
+
+async def test_one_preview_at_a_time_is_made(tmp_path: Path) -> None:
+    clock, broker = clock_and_broker()
+    async with running(tmp_path, broker, clock=clock) as node:
+        workers = node.services.pool = HeldWorkers()
+        answers = []
+
+        async def ask() -> None:
+            answers.append(await node.client.post("/v1/previews?whole=true", content=csv_of(phones(1)), headers=CSV))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await workers.asked.wait()
+            await ask()
+            workers.go.set()
+        await ask()
+        assert [answer.status_code for answer in answers] == [429, 200, 200]
+        assert answers[0].json()["type"] == "urn:tacita:problem:preview-under-way"
+        assert answers[0].headers["retry-after"] == "1"

@@ -141,7 +141,7 @@ async def preview_source(
     delimiter: Annotated[Delimiter | None, Query()] = None,
     whole: Annotated[bool, Query(description="whether the body is the whole file")] = False,
 ) -> Preview:
-    """Says how a file would be read and what its first lines would become. Nothing is kept."""
+    """Says how a file would be read and what its first lines would become. Nothing is kept. One at a time, else 429."""
     if _media(request) not in CSV_TYPES:
         raise ProblemError(415, "csv-needed", "Send the beginning of the file, as text/csv.")
     services = services_of(request)
@@ -150,7 +150,15 @@ async def preview_source(
 
 
 async def _previewed(services: NodeServices, beginning: bytes, order: PreviewOrder) -> Preview:
-    [seen] = await services.pool.run([Task(preview, (beginning, order, services.settings.limits))])
+    if services.previewing.locked():  # matches use the same workers: of previews, one waits in front of them at most
+        raise ProblemError(
+            429,
+            "preview-under-way",
+            "The node looks at another file's beginning, and does so one at a time; ask again in a second.",
+            headers={"retry-after": "1"},
+        )
+    async with services.previewing:
+        [seen] = await services.pool.run([Task(preview, (beginning, order, services.settings.limits))])
     if isinstance(seen, PreviewRefused):
         raise ProblemError(422, f"source-{seen.code}", seen.message)
     return Preview(

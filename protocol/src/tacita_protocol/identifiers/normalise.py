@@ -22,6 +22,9 @@ VERSIONS: Final[Mapping[Kind, str]] = MappingProxyType(
 """One changes with every change that gives another canonical form for a text of its kind; that of domains with the
 public suffix list too. They stand here and not beside the rules, so that who only compares versions loads no tables."""
 
+REGIONAL: Final = frozenset({Kind.PHONE, Kind.ACCOUNT, Kind.COMPANY})
+"""The kinds that have national forms: of any other, a region changes nothing."""
+
 
 class _Rules(Protocol):
     """The module of one kind."""

@@ -7,7 +7,7 @@ import pytest
 
 from tacita_protocol.errors import InvalidIdentifier
 from tacita_protocol.identifiers.kind import Kind, RejectionReason
-from tacita_protocol.identifiers.normalise import normalise
+from tacita_protocol.identifiers.normalise import REGIONAL, normalise
 from tests.support.spellings import TABLES, Row, rows_of
 
 _HIDDEN = re.compile(
@@ -25,6 +25,15 @@ def test_a_spelling_becomes_what_the_table_says(row: Row) -> None:
 def test_a_canonical_form_is_its_own_canonical_form(row: Row) -> None:
     assert normalise(row.kind, row.expected) == row.expected
     assert normalise(row.kind, row.expected, row.region) == row.expected
+
+
+def test_a_region_changes_something_for_the_regional_kinds_and_for_no_other() -> None:
+    changed = {
+        row.kind
+        for row in ROWS
+        if _outcome(row.kind, row.spelling, None) != _outcome(row.kind, row.spelling, row.region or "GB")
+    }
+    assert changed == REGIONAL
 
 
 def _outcome(kind: Kind, text: str, region: str | None) -> str:
