@@ -5,15 +5,19 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tacita_broker.directory import BrokerDirectory, NewBroker
+from tests.support.name_server import name_server
 from tests.support.single_node import PASSPHRASE
 from tests.support.tls_proxy import Authority, handshake, proxy
 
@@ -123,3 +127,51 @@ def test_the_proxy_writes_down_nothing_of_a_request_that_fails(reached: Reached)
     assert refused.status_code == 413
     assert refused.headers["content-type"] == "text/html"  # of the proxy: too large for the broker to be asked
     assert (reached.directory.parent / "nginx.log").read_text() == ""
+
+
+@contextmanager
+def answering(address: str, port: int) -> Iterator[None]:
+    """A server that answers with its address and the path that it was asked for."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = f"{address} {self.path}".encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((address, port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_broker_whose_container_gets_another_address_is_found_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+    root = tmp_path_factory.mktemp("renamed")
+    root.chmod(0o755)  # nginx's workers are nobody
+    port, broker_port = free_port(), free_port()
+    authority = Authority.new("private")
+    known = authority.write(root / "ca.pem")
+    url = f"https://localhost:{port}/v1/%7Ethere/..%2Fis?of=%20none"
+    with (
+        name_server("127.0.0.1") as names,
+        answering("127.0.0.1", broker_port),
+        proxy(root, authority, port=port, broker_port=broker_port, names=names.port),
+    ):
+        first = _get(url, known)
+        assert (first.status_code, first.text) == (200, "127.0.0.1 /v1/%7Ethere/..%2Fis?of=%20none")
+        names.address = "127.0.0.2"
+        with answering("127.0.0.2", broker_port):
+            give_up = time.monotonic() + START_SECONDS
+            while not (seen := _get(url, known).text).startswith("127.0.0.2 "):
+                assert time.monotonic() < give_up, seen
+                time.sleep(0.1)
+    assert (root / "nginx.log").read_text() == ""

@@ -70,12 +70,16 @@ class Authority:
 
 
 @contextmanager
-def proxy(root: Path, authority: Authority, *, port: int, broker_port: int) -> Iterator[Path]:
-    """nginx between https://localhost:port and a broker on loopback; the file with its configuration."""
+def proxy(root: Path, authority: Authority, *, port: int, broker_port: int, names: int | None = None) -> Iterator[Path]:
+    """nginx between https://localhost:port and a broker on loopback; the file with its configuration.
+
+    `names`: the broker keeps its name, which the DNS server at this port knows, and is asked for again each second.
+    """
     authority.issue("localhost", root / "certificate.pem", root / "key.pem")
     text = CONFIGURATION.read_text(encoding="utf-8").replace(" /tmp/", f" {root}/")
     for shipped, here in (
-        ("server broker:8440;", f"server 127.0.0.1:{broker_port};"),
+        ("set $broker broker:8440;", f"set $broker {'127.0.0.1' if names is None else 'broker'}:{broker_port};"),
+        ("resolver 127.0.0.11 valid=10s;", "" if names is None else f"resolver 127.0.0.1:{names} valid=1s;"),
         ("listen 8443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("listen [::]:8443 ssl;", ""),
         ("/run/secrets/certificate.pem", str(root / "certificate.pem")),
