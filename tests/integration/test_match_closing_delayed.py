@@ -57,4 +57,10 @@ async def test_a_closing_that_is_delayed_is_logged_once_for_each_cause(tmp_path:
             assert (await bank.ended(match)).outcome == "completed"
     delayed = [entry for entry in logs if entry["event"] == "closing-delayed"]
     assert [entry["error"] for entry in delayed] == [REFUSED, UNTRUSTED, REFUSED]
+    assert [(entry.get("code"), entry.get("status")) for entry in delayed] == [
+        ("signature-time", 401),
+        (None, None),
+        ("signature-time", 401),
+    ]
     assert {entry["match"] for entry in delayed} == {match}
+    assert "The clocks differ" not in repr(logs)

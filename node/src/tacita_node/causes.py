@@ -3,6 +3,16 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from tacita_node.problems import ProblemError
+from tacita_sdk.errors import BrokerProblem
+
+
+def facts_of(error: Exception) -> dict[str, Any]:
+    """What a log may say of an error: its class, and with what code and HTTP status it was refused; no sentence."""
+    if isinstance(error, BrokerProblem | ProblemError):
+        return {"error": type(error).__name__, "code": error.code, "status": error.status}
+    return {"error": type(error).__name__}
+
 
 class Causes:
     """What was said about each piece of work that waits. It is said again only when the cause is another, or came back.

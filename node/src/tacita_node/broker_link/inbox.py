@@ -18,7 +18,7 @@ import asyncio
 
 import structlog
 
-from tacita_node.causes import Causes
+from tacita_node.causes import Causes, facts_of
 from tacita_node.disk import takes_nothing
 from tacita_node.logs import places_of
 from tacita_node.matching.context import NO_TRUST
@@ -59,7 +59,7 @@ async def run_inbox(services: NodeServices, stop: asyncio.Event) -> None:
         try:
             news = await inbox.follow()
         except (BrokerUnreachable, BrokerProblem, ResponseUntrusted) as error:
-            causes.tell("inbox", _log.warning, "inbox-interrupted", error=type(error).__name__)
+            causes.tell("inbox", _log.warning, "inbox-interrupted", **facts_of(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import select
 
-from tacita_node.causes import Causes
+from tacita_node.causes import Causes, facts_of
 from tacita_node.data.service import DatasetService
 from tacita_node.lifecycle.tables import RevocationRow
 from tacita_node.storage import Database
@@ -65,7 +65,7 @@ async def run_delivery(services: "NodeServices", stop: asyncio.Event) -> None:
         try:
             await services.delivery.run()
         except (BrokerUnreachable, BrokerProblem, ResponseUntrusted) as error:
-            causes.tell("delivery", _log.warning, "revocation-delayed", error=type(error).__name__)
+            causes.tell("delivery", _log.warning, "revocation-delayed", **facts_of(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:

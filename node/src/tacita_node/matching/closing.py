@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import structlog
 
-from tacita_node.causes import Causes
+from tacita_node.causes import Causes, facts_of
 from tacita_node.matching.context import context_of, peer_key_of
 from tacita_node.matching.endings import BAD_CLOSING
 from tacita_node.matching.job import Signals
@@ -108,8 +108,7 @@ class MatchClosing:
         self._tell(_log.warning, "closing-delayed", error)
 
     def _tell(self, log: Callable[..., object], event: str, error: Exception) -> None:
-        code = {"code": error.code} if isinstance(error, BrokerProblem | ProblemError) else {}
-        self._causes.tell(CLOSING, log, event, match=self._match, error=type(error).__name__, **code)
+        self._causes.tell(CLOSING, log, event, match=self._match, **facts_of(error))
 
     async def _row(self) -> MatchRow:
         row = await self._journal.find(self._match)
@@ -209,7 +208,7 @@ async def deliver(row: MatchRow, broker: BrokerClient, causes: Causes) -> bool:
             if problem.status >= 500 or problem.status in (401, 429):
                 raise
             # Too late for the broker, or nothing that it wants. It is offered again; the closing says what counted.
-            causes.tell(step, _log.warning, "statement-not-taken", match=row.match, step=step, code=problem.code)
+            causes.tell(step, _log.warning, "statement-not-taken", match=row.match, step=step, **facts_of(problem))
             taken = False
     return taken
 
