@@ -42,6 +42,17 @@ def test_a_newcomers_question_has_its_row(question: str) -> None:
     assert [cells for cells in rows(section("Where to look")) if cells[0].startswith(question)]
 
 
+def test_every_decision_is_listed_under_its_title() -> None:
+    folder = ROOT / "docs/adr"
+    listed = rows((folder / "README.md").read_text(encoding="utf-8"))
+    titles = {file.name: file.read_text(encoding="utf-8").splitlines()[0] for file in folder.glob("[0-9]*.md")}
+    assert [cells[0] for cells in listed] == [
+        f"[{title.removeprefix('# ')}]({name})" for name, title in sorted(titles.items())
+    ]
+    assert all(title.startswith(f"# {name[:4]} ") for name, title in titles.items())
+    assert all(cells[1].endswith(".") for cells in listed)
+
+
 def test_every_promise_has_its_row_in_order() -> None:
     assert [cells[0] for cells in rows(section("Promises"))] == [str(number) for number in range(1, PROMISES + 1)]
 
