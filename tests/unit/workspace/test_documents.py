@@ -42,6 +42,13 @@ def test_a_newcomers_question_has_its_row(question: str) -> None:
     assert [cells for cells in rows(section("Where to look")) if cells[0].startswith(question)]
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_picture_needs_no_program_to_draw_it(document: Path) -> None:
+    """The site loads no script for it, and neither does who reads the file: a picture is text, or a file."""
+    fences = re.findall(r"^ *[`~]{3,} *\{? *\.?([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
+    assert not {"mermaid", "plantuml", "graphviz", "dot", "d2"} & set(fences)
+
+
 def test_every_decision_is_listed_under_its_title() -> None:
     folder = ROOT / "docs/adr"
     listed = rows((folder / "README.md").read_text(encoding="utf-8"))
