@@ -21,7 +21,7 @@ from tests.support.match_federation import MatchFederation, loaded_federation
 from tests.support.match_steps import closed
 from tests.support.scale import SOAKING, runs
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(4 * 3600 if SOAKING else 300)]
 
 WARM_UP = runs(test=2, soak=200)
 MATCHES = runs(test=6, soak=1_800)
