@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tacita_broker.errors import ConfigurationRefused
@@ -21,6 +21,8 @@ CONFIG_FILE = "config.toml"
 ENVIRONMENT_PREFIX = "TACITA_BROKER_"
 
 MIB = 1024 * 1024
+
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
 
 class Limits(BaseSettings):
@@ -145,6 +147,13 @@ class Settings(Limits):
     """PEM file."""
     tls_key: Path | None = None
     """PEM file."""
+
+    @field_validator("authorities")
+    @classmethod
+    def _as_in_a_host_header(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_AUTHORITY.fullmatch(name) for name in names):
+            raise ValueError("a name by which partners reach the broker is host[:port], without https:// and path")
+        return names
 
     @property
     def accepted_authorities(self) -> frozenset[str]:

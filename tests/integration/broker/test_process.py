@@ -198,6 +198,11 @@ def test_an_address_in_use_is_a_sentence(broker: Process) -> None:
         (2, ("run", "BROKER", "--tls-key", "nowhere", "--tls-certificate", __file__), "nowhere cannot be read"),
         (2, ("init", "BROKER", "--name", "Again"), "passphrase"),
         (2, ("init", "NEW", "--name", "", "--passphrase-file", __file__), "name: "),
+        (
+            2,
+            ("init", "NEW", "--name", "B", "--authority", "https://b", "--passphrase-file", __file__),
+            "is host[:port]",
+        ),
         (2, ("init", "NEW", "--name", "B", "--database", "mysql://b", "--passphrase-file", __file__), "SQLite"),
         (1, ("init", __file__, "--name", "B", "--passphrase-file", __file__), f"{__file__} cannot be used: "),
     ],
