@@ -25,7 +25,7 @@ from tests.support.match_federation import MatchFederation, loaded_federation
 from tests.support.match_steps import closed
 from tests.support.scale import SEED, SOAKING, runs
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(4 * 3600 if SOAKING else 300)]
 
 CALM = Weather(seed=0, latency_seconds=0, resets=0, duplicates=0, half_open=0, silence_seconds=0.2)
 ENDS = {"completed", "incomplete", "disputed", "aborted", "refused", "denied"}
