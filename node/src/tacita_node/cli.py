@@ -54,7 +54,7 @@ def options(
 
 
 app.command(
-    epilog="Example: tacita-node init ./bank --broker https://broker.example --invite CODE --name 'North Bank' "
+    epilog="Example: tacita-node init ./bank --broker https://broker.example --invite - --name 'North Bank' "
     "--kind bank --jurisdiction GB"
 )(joining.init)
 

@@ -10,6 +10,7 @@ from tacita_node.config import DEFAULT_PORT, NodeDirectory
 from tacita_node.jurisdictions import Jurisdiction
 from tacita_node.passphrase import PassphraseFile, passphrase_from
 from tacita_node.terminal import UNREACHABLE, WRONG_USAGE, AsJson, Directory, fail, tell
+from tacita_sdk.cli.standard_input import or_standard_input
 
 if TYPE_CHECKING:
     from tacita_node.enrolment import Application
@@ -22,7 +23,13 @@ _OPTIONS = {"partner": "--id", "jurisdictions": "--jurisdiction"}
 def init(
     directory: Directory,
     broker: Annotated[str, typer.Option(help="The broker's address, https://host[:port].")],
-    invite: Annotated[str, typer.Option(help="The invitation code that the broker's operator gave you.")],
+    invite: Annotated[
+        str,
+        typer.Option(
+            help="The invitation code that the broker's operator gave you; - reads it from standard input.",
+            callback=or_standard_input("Invitation code"),
+        ),
+    ],
     name: Annotated[str, typer.Option(help="Your organisation's name, as partners will see it.")],
     kind: Annotated[str, typer.Option(help="bank, payment-provider, hotel, employer, platform, ngo, ...")],
     jurisdiction: Jurisdiction,

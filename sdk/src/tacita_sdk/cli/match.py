@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tacita_sdk.cli.connection import Limit, Session, on_node
+from tacita_sdk.cli.standard_input import or_standard_input
 from tacita_sdk.cli.wording import identifier, identifier_or_none, not_well_formed
 from tacita_sdk.cli.words import MODES, RECEIVERS, SENSITIVITIES, one_of
 
@@ -38,7 +39,13 @@ def run(
     with_: Annotated[str, typer.Option("--with", help="PARTNER/DATASET to match against.")],
     purpose: Annotated[str, typer.Option(help="Why: a purpose that your agreement names.")],
     basis: Annotated[str, typer.Option(help="By which law: a basis that it names.")],
-    case: Annotated[str, typer.Option(help="Your case reference; it leaves only as a keyed digest.")],
+    case: Annotated[
+        str,
+        typer.Option(
+            help="Your case reference; it leaves only as a keyed digest. - reads it from standard input.",
+            callback=or_standard_input("Case reference"),
+        ),
+    ],
     mode: Annotated[
         str, one_of(MODES, "intersection (which ones) or cardinality (only how many, rounded).")
     ] = "intersection",
