@@ -16,6 +16,7 @@ from tacita_sdk.cli.main import app as sdk_app
 FOLDER = Path(__file__).parents[3] / "deploy/systemd"
 UNITS = ("tacita-broker", "tacita-node", "tacita-witness")
 APPS = {"tacita-broker": broker_app, "tacita-node": node_app, "tacita": sdk_app}
+OPERATING = (FOLDER.parents[1] / "docs/operating.md").read_text(encoding="utf-8")
 INSTALLED = "/opt/tacita/bin/"
 EXPOSURE = 15
 """Tenths, of 100; systemd calls 10 to 20 "OK" and below "SAFE"."""
@@ -71,7 +72,10 @@ def test_the_command_exists_and_its_directory_is_the_units_own(name: str) -> Non
 def test_a_unit_hands_over_the_passphrase_of_its_keys(name: str) -> None:
     text = (FOLDER / f"{name}.service").read_text(encoding="utf-8")
     part = name.removeprefix("tacita-")
-    assert f"\nLoadCredential=passphrase:/etc/tacita/{part}.passphrase\n" in text
+    file = f"/etc/tacita/{part}.passphrase"
+    assert f"\nLoadCredential=passphrase:{file}\n" in text
+    assert file in text.partition("[Unit]")[0], "its first lines say how to make it, with the same file"
+    assert f"PASSPHRASE_FILE={file}" in OPERATING or f"--passphrase-file {file}" in OPERATING
     assert f"\nEnvironment=TACITA_{part.upper()}_PASSPHRASE_FILE=%d/passphrase " in text
 
 
