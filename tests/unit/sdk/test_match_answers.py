@@ -1,6 +1,7 @@
 """What a person reads about a match: who learns what, how far it is, and what a number is worth."""
 
 import io
+import itertools
 
 import pytest
 
@@ -89,6 +90,30 @@ def test_a_terminal_shows_one_line_with_elements_and_time_left() -> None:
         "",
         "granted",
         "matching  1,000 of 5,000 elements (20 %)",
-        "matching  3,000 of 5,000 elements (60 %), 1,000 a second, 2 s left",
+        "matching  3,000 of 5,000 elements (60 %), 1,000 a second, at least 2 s left",
         "",
     ]
+
+
+def test_the_time_left_does_not_grow_while_the_partner_computes() -> None:
+    """Own elements, a wait for the partner's, own elements again, and a wait for the end."""
+    seen = [
+        (0, 100, ""),
+        (1, 200, "100 a second, at least 8 s left"),
+        (2, 200, "100 a second, at least 8 s left"),
+        (3, 400, "100 a second, at least 6 s left"),  # a pause of 2 s
+        (8, 400, "100 a second, at least 6 s left"),
+        (10, 400, ""),
+        (1_000, 400, ""),
+        (1_001, 500, ""),
+        (1_002, 700, "200 a second, at least 2 s left"),
+        (1_004, 1_000, ""),
+        (2_000, 1_000, ""),
+    ]
+    stream, times = Terminal(), iter([float(time) for time, _, _ in seen])
+    line = ProgressLine(stream, clock=lambda: next(times))
+    for _, done, _ in seen:
+        line.show(summary(state="matching", progress=MatchProgress(done=done, total=1_000)))
+    shown = [one.removeprefix("matching  ") for one in stream.getvalue().split("\r\x1b[K")[1:]]
+    texts = [f"{done:,} of 1,000 elements ({done // 10} %)" + (left and f", {left}") for _, done, left in seen]
+    assert shown == [text for text, _ in itertools.groupby(texts)]  # what says the same is not shown again
