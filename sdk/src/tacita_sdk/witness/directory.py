@@ -12,7 +12,6 @@ import fcntl
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from tacita_protocol.statements.statement import Part, parse_part
 from tacita_protocol.tlog.note import KIND_LOG, CosignatureSigner, NoteVerifier
 from tacita_protocol.tlog.trust import NO_QUORUM
 from tacita_sdk.errors import ArgumentRefused, SdkError
+from tacita_sdk.witness import logs
 from tacita_sdk.witness.http import WitnessHttp
 from tacita_sdk.witness.runner import WitnessRunner
 from tacita_sdk.witness.store import WitnessStore, sync_directory, write_durably
@@ -39,7 +39,6 @@ PASSPHRASE_FILE_VARIABLE: Final = "TACITA_WITNESS_PASSPHRASE_FILE"  # noqa: S105
 
 _CONFIG_MAX_BYTES: Final = 16 * 1024
 _LEVELS: Final = {"witness.cosigned": logging.INFO, "witness.refused": logging.ERROR}
-_logger = logging.getLogger("tacita.witness")
 
 
 class WitnessDirectoryError(SdkError):
@@ -80,14 +79,13 @@ def init_witness(directory: Path, *, name: str, broker_url: str, log_vkey: str) 
 
 
 def run_witness(directory: Path) -> None:
-    """Run the witness until SIGTERM or SIGINT, which stop it within a second. Logs go to standard error.
+    """Run the witness until SIGTERM or SIGINT, which stop it within a second. Logs: see `logs`.
 
     Raises WitnessDirectoryError or WitnessStateError when the directory is unusable, OSError when the disk fails.
     """
     config, key = _load(directory)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
     with _only_one(directory):
+        logs.configure()
         asyncio.run(_run(directory, config, key))
 
 
@@ -115,14 +113,14 @@ async def _run(directory: Path, config: _Config, key: SigningKey) -> None:
     async with httpx2.AsyncClient() as client:
         api = WitnessHttp(config.broker, client=client)
         runner = WitnessRunner(witness, api, clock=lambda: int(time.time()), report=_report)
-        _logger.info("witness.started")
+        logs.logger.info("witness.started")
         await runner.run(stop)
-        _logger.info("witness.stopped")
+        logs.logger.info("witness.stopped")
 
 
 def _report(event: str) -> None:
     """Anything but a cosignature is for a person to look at; a refused checkpoint may be a fork."""
-    _logger.log(_LEVELS.get(event, logging.WARNING), event)
+    logs.logger.log(_LEVELS.get(event, logging.WARNING), event)
 
 
 def _load(directory: Path) -> tuple[_Config, SigningKey]:

@@ -285,7 +285,10 @@ def test_process_runs_and_stops(tmp_path: Path, sealed: bool, monkeypatch: pytes
         _, logs = process.communicate(timeout=PATIENCE_SECONDS)
         server.shutdown()
     assert process.returncode == 0
-    assert b"INFO witness.cosigned" in logs
+    lines = [json.loads(line) for line in logs.splitlines()]
+    events = [line["event"] for line in lines]
+    assert (events[:2], events[-1]) == (["witness.started", "witness.cosigned"], "witness.stopped")
+    assert all(set(line) == {"event", "level", "timestamp"} for line in lines)
     assert (broker.log.origin.encode() in logs, broker.posted[0].line.encode() in logs) == (False, False)
     verifier = NoteVerifier.from_vkey(line.split()[2])
     assert open_note(compose(broker.log.checkpoint().text(), [broker.posted[0].line]), [verifier]).verified
