@@ -70,8 +70,10 @@ bench-lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url bench/peers/requirements.in --output-file bench/peers/requirements.lock > /dev/null
 
-# The promises' full numbers: hours. What takes part reads tests/support/scale.py; the report is .soak/report.json.
+# The promises' full numbers: more than an hour. What takes part reads tests/support/scale.py; the report is
+# .soak/report.json. With RESUME=1 an interrupted soak goes on: files of tests that passed whole are not run again.
 soak: setup
+	@$(if $(RESUME),cp .soak/report.json .soak/before.json,rm -f .soak/before.json)
 	TACITA_SOAK=1 TACITA_SEED=$(SEED) TACITA_KILLS=$(KILLS) $(BIN)/python -m pytest -p tests.support.soak_report \
 	  -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -o timeout=14400 tests/promises $(ARGS)
 

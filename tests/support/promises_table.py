@@ -106,7 +106,16 @@ def _about(soak: SoakReport | None) -> str:
         f"processors, with seed {soak.seed}, at commit {soak.commit.rstrip('+')}"
         f"{' with changes that were not committed' if soak.commit.endswith('+') else ''}"
         f"{f'; of the tests, those that `{soak.selection}` selects' if soak.selection else ''}."
+        + "".join(
+            f" It was interrupted once: what it says of {_counted(promises)} was shown at commit {commit}."
+            for commit, promises in sorted(soak.earlier().items())
+        )
     )
+
+
+def _counted(promises: Sequence[int]) -> str:
+    *most, last = map(str, promises)
+    return f"promises {', '.join(most)} and {last}" if most else f"promise {last}"
 
 
 def _shown(value: float | str) -> str:
