@@ -99,12 +99,16 @@ class SoakRecorder:
         self._commit = _commit()
         self._promises: defaultdict[int, dict[str, SoakedFile]] = defaultdict(dict)
         self._stands: set[tuple[int, str]] = set()
-        for promise, files in {} if before is None else before.promises.items():
-            for name, file in files.items():
-                if file.passed and not file.failed:
+        if before is not None:
+            self._go_on_from(before)
+
+    def _go_on_from(self, before: SoakReport) -> None:
+        for promise, files in before.promises.items():
+            for name, soaked in files.items():
+                if soaked.passed and not soaked.failed:
                     self._stands.add((promise, name))
-                    commit = file.commit or before.commit
-                    self._promises[promise][name] = file.model_copy(update={"commit": commit})
+                    commit = soaked.commit or before.commit
+                    self._promises[promise][name] = soaked.model_copy(update={"commit": commit})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test's call counts, and its set-up or its end when that fails."""

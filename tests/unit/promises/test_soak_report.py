@@ -48,21 +48,22 @@ def run(
     """Soak as `make soak` does; what pytest said, and the report."""
     if resume:
         shutil.copy(folder / REPORT, folder / BEFORE)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "tests.support.soak_report",
-        "-n",
-        str(workers),
-        "--dist",
-        "loadfile",
-    ]
+    # Only the plugins that matter here: others take seconds to load.
+    command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "tests.support.soak_report"]
     done = subprocess.run(
-        [*command, "-o", "cache_dir=.soak/cache", "tests/promises", *arguments],
+        [
+            *command,
+            "-n",
+            str(workers),
+            "--dist",
+            "loadfile",
+            "-o",
+            "cache_dir=.soak/cache",
+            "tests/promises",
+            *arguments,
+        ],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
