@@ -4,6 +4,7 @@ Files of tests are written where no disk is waited for, and what all tests share
 """
 
 import gc
+import logging
 import os
 import shutil
 from collections import defaultdict
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.support.lighter_process import OBJECTS_BETWEEN_COLLECTIONS
@@ -51,6 +53,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("timeout")
         limits[item.path] = max(limits[item.path], marker.args[0] if marker and marker.args else 0.0)
     items.sort(key=lambda item: -limits[item.path])
+
+
+@pytest.fixture(autouse=True)
+def logs_are_set_up_anew() -> Iterator[None]:
+    """A test that sets up logging, as a process does at its start, does it for itself: pytest closes its streams."""
+    root, structured = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if root.handlers != handlers:
+        root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**structured)
 
 
 @pytest.fixture(scope="session")

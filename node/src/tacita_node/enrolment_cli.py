@@ -9,8 +9,8 @@ import typer
 from tacita_node.config import DEFAULT_PORT, NodeDirectory
 from tacita_node.jurisdictions import Jurisdiction
 from tacita_node.passphrase import PassphraseFile, passphrase_from
+from tacita_node.standard_input import or_standard_input
 from tacita_node.terminal import UNREACHABLE, WRONG_USAGE, AsJson, Directory, fail, tell
-from tacita_sdk.cli.standard_input import or_standard_input
 
 if TYPE_CHECKING:
     from tacita_node.enrolment import Application

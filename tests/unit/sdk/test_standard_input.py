@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tacita_node.cli import app as node_app
 from tacita_sdk.cli.main import app
-from tacita_sdk.cli.standard_input import MAX_BYTES
+from tacita_sdk.standard_input import MAX_BYTES
 
 MATCH = ("match", "run", "--dataset", "d", "--with", "haven/lists", "--purpose", "p", "--basis", "b", "--case", "-")
 NOBODY = {"TACITA_NODE": "http://127.0.0.1:9", "TACITA_TOKEN": "t", "TACITA_HOME": "/nonexistent"}
