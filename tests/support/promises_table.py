@@ -107,7 +107,7 @@ def _about(soak: SoakReport | None) -> str:
         f"{' with changes that were not committed' if soak.commit.endswith('+') else ''}"
         f"{f'; of the tests, those that `{soak.selection}` selects' if soak.selection else ''}."
         + "".join(
-            f" It was interrupted once: what it says of {_counted(promises)} was shown at commit {commit}."
+            f" It was interrupted: what it says of {_counted(promises)} was shown at commit {commit}."
             for commit, promises in sorted(soak.earlier().items())
         )
     )

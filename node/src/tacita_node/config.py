@@ -16,7 +16,6 @@ A node's directory::
     blobs/          encrypted source files, epochs, frames, results
 """
 
-import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from tacita_sdk.loopback import is_loopback
 
 ENV_PREFIX = "TACITA_NODE_"
 DEFAULT_PORT = 8441
@@ -177,13 +178,3 @@ class NodeDirectory:
     @property
     def blobs(self) -> Path:
         return self.root / "blobs"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address reaches this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 
 from tacita_node.clock import Clock
-from tacita_node.config import DEFAULT_PORT, NodeDirectory, is_loopback
+from tacita_node.config import DEFAULT_PORT, NodeDirectory
 from tacita_node.identity import Identity, NodeKeys, PinnedBroker, load_card, write_private
 from tacita_protocol.crypto.keys import VerifyKey
 from tacita_protocol.errors import ProtocolError
@@ -23,6 +23,7 @@ from tacita_protocol.statements.partner import LegalEntity, PartnerCard
 from tacita_protocol.statements.statement import Signed, sign_statement
 from tacita_protocol.statements.vocabulary import PartnerKind
 from tacita_sdk.broker import BrokerClient
+from tacita_sdk.loopback import is_loopback
 from tacita_sdk.witness import WitnessStore
 
 _INVITATION = re.compile(r"[A-Za-z0-9_-]{32}\.([A-Za-z0-9_-]{43})")

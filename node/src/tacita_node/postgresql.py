@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tacita_node.config import is_loopback
+from tacita_sdk.loopback import is_loopback
 
 DRIVER: Final = "postgresql+psycopg"
 OLDEST: Final = 150_000

@@ -1,10 +1,9 @@
 """Where a node may be called at: who gets the token is you, so it travels encrypted or stays on this machine."""
 
-from ipaddress import ip_address
-
 import httpx2
 
 from tacita_sdk.errors import AddressRefused
+from tacita_sdk.loopback import is_loopback
 
 
 def require_address(address: str, *, plain_http: bool = False) -> str:
@@ -28,7 +27,7 @@ def require_address(address: str, *, plain_http: bool = False) -> str:
         raise AddressRefused(
             "A node's address holds no user name or password: give it without, and the token in a file of its own."
         )
-    if url.scheme == "http" and not plain_http and not _on_this_machine(url.host):
+    if url.scheme == "http" and not plain_http and not is_loopback(url.host):
         raise AddressRefused(
             "Over http the token could be read on its way to another machine: use https, or reach the node by a tunnel "
             "that begins at http://127.0.0.1 (`ssh -L`)."
@@ -37,12 +36,3 @@ def require_address(address: str, *, plain_http: bool = False) -> str:
 
 
 _WANTED = "A node's address begins with http:// or https:// and names a host, for example http://127.0.0.1:8441."
-
-
-def _on_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -4,12 +4,22 @@ An argument stands in the process list, which every user of the machine may read
 """
 
 import sys
+from collections.abc import Callable
 
 MAX_BYTES = 4096
 
 
-def one_line() -> str:
-    """The one line of standard input, without the spaces around it. Raises `ValueError` for anything else."""
+def value_of(text: str, ask: Callable[[], str]) -> str:
+    """An option's value: `-` is what a person at a terminal answers to `ask`, else the one line of standard input.
+
+    Spaces around it are left out. Raises `ValueError` for anything but one line.
+    """
+    if text != "-":
+        return text
+    return ask().strip() if sys.stdin.isatty() else _one_line()
+
+
+def _one_line() -> str:
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
     try:
         text = data.decode("utf-8").strip()
